@@ -1,0 +1,89 @@
+"""A tool-using agent for Llama 3: a LangGraph state machine over an engine that keeps its KV cache.
+
+Importing this package loads nothing heavy; each name below is loaded when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._agent import Agent
+    from ._guards import Guards
+    from ._llama import Llama
+    from ._run import FinishReason, Run, RunFiles, Usage
+    from ._scripted import ScriptedLlama
+    from ._stream import EventStream
+    from .engine import Completion, Engine, EngineError, EngineStats, Sampling
+    from .errors import (
+        AgentError,
+        CodeRefused,
+        ConfigurationError,
+        InputError,
+        NothingToResume,
+        ThreadBusy,
+        ToolDefinitionError,
+    )
+    from .events import CodeScan, Event, Final, TextDelta, ToolCall, ToolCallDelta, ToolResult
+
+_HOMES = {
+    "_agent": ("Agent",),
+    "_guards": ("Guards",),
+    "_llama": ("Llama",),
+    "_run": ("FinishReason", "Run", "RunFiles", "Usage"),
+    "_scripted": ("ScriptedLlama",),
+    "_stream": ("EventStream",),
+    "engine": ("Completion", "Engine", "EngineError", "EngineStats", "Sampling"),
+    "errors": (
+        "AgentError",
+        "CodeRefused",
+        "ConfigurationError",
+        "InputError",
+        "NothingToResume",
+        "ThreadBusy",
+        "ToolDefinitionError",
+    ),
+    "events": ("CodeScan", "Event", "Final", "TextDelta", "ToolCall", "ToolCallDelta", "ToolResult"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Agent",
+    "AgentError",
+    "CodeRefused",
+    "CodeScan",
+    "Completion",
+    "ConfigurationError",
+    "Engine",
+    "EngineError",
+    "EngineStats",
+    "Event",
+    "EventStream",
+    "Final",
+    "FinishReason",
+    "Guards",
+    "InputError",
+    "Llama",
+    "NothingToResume",
+    "Run",
+    "RunFiles",
+    "Sampling",
+    "ScriptedLlama",
+    "TextDelta",
+    "ThreadBusy",
+    "ToolCall",
+    "ToolCallDelta",
+    "ToolDefinitionError",
+    "ToolResult",
+    "Usage",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME_OF])

@@ -1,0 +1,94 @@
+"""What the model reads about a call: one place, because models are trained on these exact words."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from ._text import printable, shorten
+
+if TYPE_CHECKING:
+    from llama3_tools import Execution, Verdict
+
+OUTPUT_LIMIT = 8_000
+"""Characters of output shown to the model; small contexts get fewer."""
+
+
+def code_result(
+    execution: Execution, *, plots: Sequence[str] = (), files: Sequence[str] = (), limit: int = OUTPUT_LIMIT
+) -> str:
+    """Return the tool message for code that ran: an honest status, then only the parts there are."""
+    lines = [_status(execution)]
+    if out := _output(execution):
+        lines.append(f"[stdout]{shorten(out, limit)}[/stdout]")
+    if problems := _problems(execution):
+        lines.append(f"[stderr]{shorten(problems, limit)}[/stderr]")
+    lines += [f"[plot]{name}[/plot]" for name in plots]
+    if files:
+        lines.append(f"[files]{', '.join(files)}[/files]")
+    return "\n".join(lines)
+
+
+def gate_refusal(verdict: Verdict) -> str:
+    """Return the tool message for code that the gate stopped, one line a finding."""
+    lines = [
+        f"[gate]line {finding.line}: {printable(finding.message)} {finding.advice}".rstrip() + "[/gate]"
+        for finding in verdict.findings
+    ]
+    return "\n".join(["blocked", *(lines or ["[gate]the code was not passed by the gate[/gate]"])])
+
+
+def failed(reason: str) -> str:
+    """Return the tool message for code that could not be run to its end."""
+    return f"failed\n[stderr]{reason}[/stderr]"
+
+
+def error(text: str) -> str:
+    """Return the tool message for a call that went wrong: what, and how to mend it."""
+    return f"error: {text.removeprefix('error: ')}"
+
+
+def tool_result(value: object, *, limit: int = OUTPUT_LIMIT) -> str:
+    """Return the tool message for what a tool returned: text as it is, everything else as JSON."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_as_json)
+    return shorten(text, limit)
+
+
+def _status(execution: Execution) -> str:
+    if execution.timed_out:
+        return "timeout"
+    return "completed" if execution.error is None else "failed"
+
+
+def _output(execution: Execution) -> str:
+    """Standard output, then the text of the last expression on a line of its own."""
+    printed = printable(execution.stdout).rstrip("\n")
+    value = printable(execution.text or "").rstrip("\n")
+    return "\n".join(part for part in (printed, value) if part)
+
+
+def _problems(execution: Execution) -> str:
+    written = printable(execution.stderr).rstrip("\n")
+    raised = ""
+    if execution.error is not None:
+        raised = printable(execution.error.traceback).rstrip("\n") or _last_line(execution)
+    return "\n".join(part for part in (written, raised) if part)
+
+
+def _last_line(execution: Execution) -> str:
+    assert execution.error is not None
+    return printable(": ".join(part for part in (execution.error.name, execution.error.value) if part))
+
+
+def _as_json(value: object) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=str)
+    return str(value)

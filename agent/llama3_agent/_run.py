@@ -1,0 +1,129 @@
+"""What a question comes back with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+
+    from llama3_tools import Result
+
+    from .engine import Completion
+
+FinishReason = Literal[
+    "answered", "max_steps", "repeated_call", "format_errors", "truncated", "blocked", "interrupted", "error"
+]
+FINISH_REASONS: tuple[FinishReason, ...] = get_args(FinishReason)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the engine did for a run, summed over its steps.
+
+    Attributes:
+        prompt_tokens: Tokens that the model had before it when it wrote.
+        cached_tokens: Of these, the ones already computed in an earlier step or turn.
+        computed_tokens: Of these, the ones computed now.
+        generated_tokens: Tokens written.
+        seconds: Time spent in the engine.
+    """
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    computed_tokens: int = 0
+    generated_tokens: int = 0
+    seconds: float = 0.0
+
+    def plus(self, completion: Completion) -> Usage:
+        """This usage with one more step."""
+        return Usage(
+            self.prompt_tokens + completion.prompt_tokens,
+            self.cached_tokens + completion.cached_tokens,
+            self.computed_tokens + completion.computed_tokens,
+            self.generated_tokens + completion.generated_tokens,
+            self.seconds + completion.seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunFiles(Mapping[str, bytes]):
+    """The plots and files that a run produced: name to bytes.
+
+    Attributes:
+        left_out: Name to reason, for files that could not be brought out of the sandbox.
+    """
+
+    contents: dict[str, bytes] = field(default_factory=dict, repr=False)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> bytes:
+        return self.contents[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.contents)
+
+    def __len__(self) -> int:
+        return len(self.contents)
+
+    def save(self, folder: str | Path = ".") -> list[Path]:
+        """Write the files into ``folder``, made when missing, and return their paths.
+
+        A file of the same name is never overwritten: the new one becomes ``name-2.ext``, ``name-3.ext``, ...
+
+        Raises:
+            OSError: the folder cannot be written to.
+        """
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        return [_write_new(target, Path(name).name, data) for name, data in self.contents.items()]
+
+
+def _write_new(folder: Path, name: str, data: bytes) -> Path:
+    """Write under the first free variant of ``name``; mode ``x`` leaves no gap between look and write."""
+    stem, suffix = Path(name).stem, Path(name).suffix
+    number = 1
+    while True:
+        path = folder / (name if number == 1 else f"{stem}-{number}{suffix}")
+        try:
+            file = path.open("xb")
+        except FileExistsError:
+            number += 1
+            continue
+        try:
+            with file:
+                file.write(data)
+        except OSError:
+            path.unlink()  # a full disk: half a file is none
+            raise
+        return path
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The outcome of one question.
+
+    Attributes:
+        output: The answer; what there is of it when the run ended early.
+        finish_reason: Why the run ended; only ``answered`` is a complete answer.
+        error: For every other reason, one sentence on what happened and what to do; else None.
+        messages: The whole conversation of the thread, system message included.
+        results: What executed code displayed, in order: text, figures and so on, by MIME kind.
+        files: Plots and files that executed code produced.
+        usage: Token counts and engine time.
+        steps: How many times the model wrote.
+        thread: Pass it as ``thread=`` to continue, when the run was started with one.
+    """
+
+    output: str
+    finish_reason: FinishReason
+    error: str | None
+    messages: tuple[BaseMessage, ...] = field(repr=False)
+    results: tuple[Result, ...] = field(repr=False)
+    files: RunFiles
+    usage: Usage
+    steps: int
+    thread: str

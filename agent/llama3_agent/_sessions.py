@@ -1,0 +1,160 @@
+"""The living part of a thread: its sandbox, its place in the engine's cache, its stop signal."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from llama3_tools import SandboxError
+
+from ._code import CodeRunner, Harvest
+from .errors import ConfigurationError, ThreadBusy
+
+if TYPE_CHECKING:
+    from llama3_tools import Sandbox
+
+    from .engine import Engine
+
+
+@dataclass(slots=True)
+class Session:
+    """What a thread has while the agent lives; a checkpoint holds the rest.
+
+    Attributes:
+        thread: The thread's name.
+        key: The engine's session, so that its cache belongs to this thread alone.
+        names: Whose variables its code sees: the gate remembers names under this.
+        make_sandbox: Makes the sandbox when it is first needed; None for no sandbox.
+        stop: Set to end the answer being given.
+        busy: Held while a question is being answered.
+        harvest: What the code of the current run left behind.
+        in_code: Whether its code is running in the sandbox, which other threads may share.
+    """
+
+    thread: str
+    key: str
+    names: str
+    make_sandbox: Callable[[], Sandbox] | None
+    stop: threading.Event = field(default_factory=threading.Event)
+    busy: threading.Lock = field(default_factory=threading.Lock)
+    harvest: Harvest = field(default_factory=Harvest)
+    in_code: bool = False
+    _sandbox: Sandbox | None = None
+
+    def sandbox(self) -> Sandbox:
+        """Return the thread's sandbox, started now if it has none yet.
+
+        Raises:
+            SandboxUnavailable: code cannot be confined on this machine; nothing was run.
+        """
+        if self._sandbox is None:
+            assert self.make_sandbox is not None
+            self._sandbox = self.make_sandbox()
+        return self._sandbox
+
+    def begin(self) -> None:
+        """Take the thread for one question.
+
+        Raises:
+            ThreadBusy: it is still answering another.
+        """
+        if not self.busy.acquire(blocking=False):
+            raise ThreadBusy(
+                f"thread {self.thread!r} is still answering; wait, cancel it, or use another thread"
+            )
+        self.stop.clear()
+        self.harvest = Harvest()
+
+    def cancel(self) -> None:
+        """End the answer being given: the writing, and the code that runs."""
+        self.stop.set()
+        if self.in_code and self._sandbox is not None:
+            self._sandbox.interrupt()
+
+    def end(self, *, close: bool) -> None:
+        """Stop, and close the sandbox if it is ours."""
+        self.stop.set()
+        if close and self._sandbox is not None:
+            with suppress(SandboxError):  # a remote machine out of reach ends by itself; the rest must go on
+                self._sandbox.close()
+
+
+class Sessions:
+    """All sessions of an agent, made when first asked for.
+
+    Args:
+        engine: Whose caches to release.
+        sandbox: Makes a sandbox for a new session; None for no sandbox.
+        code: Has the gate, which remembers what ran in each sandbox.
+        shared: Whether ``sandbox`` always gives the same one, which is then not ours to close.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        sandbox: Callable[[], Sandbox] | None,
+        code: CodeRunner,
+        *,
+        shared: bool = False,
+    ) -> None:
+        self._engine = engine
+        self._code = code
+        self._sandbox = sandbox
+        self._shared = shared
+        self._prefix = uuid.uuid4().hex[:8]
+        self._sessions: dict[str, Session] = {}
+        self._lock = threading.RLock()  # a signal handler may come in while it is held
+        self._closed = False
+
+    @property
+    def has_sandbox(self) -> bool:
+        """Whether code can run at all."""
+        return self._sandbox is not None
+
+    def open(self, thread: str) -> Session:
+        """Return the thread's session.
+
+        Raises:
+            ConfigurationError: the agent is closed.
+        """
+        with self._lock:
+            if self._closed:
+                raise ConfigurationError("the agent is closed; make a new one")
+            if thread not in self._sessions:
+                key = f"{self._prefix}-{thread}"
+                names = self._prefix if self._shared else key
+                self._sessions[thread] = Session(thread, key, names, self._sandbox)
+            return self._sessions[thread]
+
+    def stop(self, thread: str | None = None) -> None:
+        """Tell a thread, or all of them, to end the answer being given."""
+        with self._lock:
+            sessions = [one for one in self._sessions.values() if thread in (None, one.thread)]
+        for session in sessions:
+            session.cancel()
+
+    def release(self, thread: str) -> None:
+        """Forget a thread's session: close its sandbox, drop its cache. Unknown threads are ignored."""
+        with self._lock:
+            session = self._sessions.pop(thread, None)
+        if session is not None:
+            self._end(session)
+
+    def close(self) -> None:
+        """Release everything, for good."""
+        self.stop()
+        with self._lock:
+            self._closed = True
+            sessions, self._sessions = list(self._sessions.values()), {}
+        for session in sessions:
+            self._end(session)
+
+    def _end(self, session: Session) -> None:
+        self._engine.release(session.key)
+        session.end(close=not self._shared)
+        if not self._shared:
+            self._code.forget(session.names)

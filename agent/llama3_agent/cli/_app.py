@@ -1,0 +1,94 @@
+"""The commands and their options. What is heavy is imported when a command runs: ``--help`` is quick."""
+
+from __future__ import annotations
+
+import sys
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._exits import EXIT_CODES_HELP, clean_exit
+
+app = typer.Typer(
+    name="llama3-agent",
+    help="A tool-using agent for Llama 3: it writes Python, a gate scans it, a sandbox runs it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        envvar="LLAMA3_AGENT_MODEL",
+        help="A Hugging Face id or a folder; 'cria' is the small demonstration model in this package.",
+    ),
+]
+Files = Annotated[
+    list[Path] | None, typer.Option("--file", "-f", help="A file to put into the sandbox; repeat for more.")
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Where plots and files are saved; made when missing.")]
+MaxSteps = Annotated[
+    int, typer.Option("--max-steps", min=1, help="Times that the model may write for a question.")
+]
+
+
+@app.command(epilog=EXIT_CODES_HELP)
+def run(
+    question: Annotated[str, typer.Argument(help="What to ask.")],
+    file: Files = None,
+    model: Model = "cria",
+    out: Out = Path(),
+    max_steps: MaxSteps = 10,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the outcome as JSON instead of the answer.")
+    ] = False,
+) -> None:
+    """Answer one question: the answer on stdout, code and progress on stderr, plots saved."""
+    from ._run import answer
+
+    with clean_exit():
+        raise typer.Exit(
+            answer(question, files=file or [], model=model, out=out, max_steps=max_steps, as_json=json)
+        )
+
+
+@app.command()
+def chat(
+    file: Files = None,
+    model: Model = "cria",
+    out: Out = Path(),
+    max_steps: MaxSteps = 10,
+) -> None:
+    """Talk to the code interpreter; /help lists commands, Ctrl-C stops an answer, Ctrl-D ends the chat."""
+    from ._chat import chat as talk
+
+    with clean_exit():
+        talk(files=file or [], model=model, out=out, max_steps=max_steps)
+
+
+@app.command()
+def doctor(model: Model = "cria") -> None:
+    """Say what works here and what to do about the rest; exit code 1 if something needed is broken."""
+    from ._doctor import examine
+
+    with clean_exit():
+        raise typer.Exit(examine(model))
+
+
+def main() -> None:
+    """Run the command line."""
+    # Whatever is typed or said, in whatever locale: no traceback.
+    for stream, errors in (
+        (sys.stdin, "replace"),
+        (sys.stdout, "backslashreplace"),
+        (sys.stderr, "backslashreplace"),
+    ):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors=errors)
+    app()

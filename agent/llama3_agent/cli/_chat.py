@@ -1,0 +1,165 @@
+"""``llama3-agent chat``: the code interpreter in a terminal."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llama3_tools import SandboxError
+
+from .._inputs import checked_files
+from .._run import Usage
+from .._text import one_line
+from ..errors import InputError
+from ..events import Final
+from ._run import MOST_BYTES, save
+from ._setup import make_agent, stop_on_ctrl_c
+from ._show import Screen, terminal
+
+if TYPE_CHECKING:
+    from .._agent import Agent
+
+HELP = """\
+/attach FILE ...   put files into the sandbox with the next question
+/files             what has been attached and saved
+/usage             tokens so far: in the prompt, cached, computed, written
+/reset             forget the conversation and the sandbox
+/quit              leave (or Ctrl-D); Ctrl-C stops an answer"""
+
+
+def chat(*, files: Sequence[Path], model: str, out: Path, max_steps: int) -> None:
+    """Talk until the user leaves."""
+    checked_files(files, most_bytes=MOST_BYTES)
+    with make_agent(model, max_steps=max_steps) as agent:
+        Chat(agent, terminal(), out=out, files=files).talk()
+
+
+class Chat:
+    """One conversation.
+
+    Args:
+        agent: Who answers.
+        screen: Where everything is shown.
+        out: Where plots and files are saved.
+        files: To attach to the first question.
+    """
+
+    def __init__(self, agent: Agent, screen: Screen, *, out: Path, files: Sequence[Path] = ()) -> None:
+        self._agent = agent
+        self._screen = screen
+        self._out = out
+        self._next: list[Path] = list(files)
+        self._attached: list[Path] = []
+        self._saved: list[Path] = []
+        self._usage = Usage()
+        self._number = 1
+        self._commands: dict[str, Callable[[list[str]], None]] = {
+            "/help": lambda _: self._screen.line(HELP),
+            "/attach": self._attach,
+            "/files": self._list_files,
+            "/usage": self._show_usage,
+            "/reset": self._reset,
+        }
+
+    def talk(self) -> None:
+        """Read lines until /quit or the end of input."""
+        self._screen.line("Ask a question; /help lists the commands, Ctrl-D leaves.")
+        while (line := _read_line()) is not None:
+            if line == "/quit":
+                return
+            try:
+                self._take(line)
+            except (InputError, SandboxError, OSError) as error:
+                self._screen.line(f"error: {one_line(str(error))}", 31)
+
+    def _take(self, line: str) -> None:
+        word, _, rest = line.partition(" ")
+        if command := self._commands.get(word):
+            command(_words(rest))
+        elif word.startswith("/") and word[1:].isalpha():
+            self._screen.line(f"there is no command {one_line(word)}; /help lists them")
+        elif line:
+            self._ask(line)
+
+    def _ask(self, question: str) -> None:
+        files, self._next = self._next, []
+        with stop_on_ctrl_c(self._agent):
+            for event in self._agent.stream(question, files, thread=self._thread):
+                self._screen.show(event)
+                if isinstance(event, Final):
+                    run = event.run
+        self._attached += files
+        self._usage = _sum(self._usage, run.usage)
+        saved, trouble = save(run, self._out)
+        self._saved += saved
+        self._screen.finish(run, saved)
+        if trouble:
+            self._screen.line(f"error: {one_line(trouble)}", 31)
+
+    @property
+    def _thread(self) -> str:
+        return f"chat-{self._number}"
+
+    def _attach(self, names: list[str]) -> None:
+        paths = checked_files([*self._next, *names], most_bytes=MOST_BYTES)
+        self._next = paths
+        self._screen.line(
+            f"with the next question: {_listed(paths)}" if paths else "which file? /attach FILE"
+        )
+
+    def _list_files(self, _: list[str]) -> None:
+        self._screen.line(f"attached: {_listed(self._attached)}")
+        if self._next:
+            self._screen.line(f"with the next question: {_listed(self._next)}")
+        self._screen.line(f"saved: {_listed(self._saved)}")
+
+    def _show_usage(self, _: list[str]) -> None:
+        usage = self._usage
+        self._screen.line(
+            f"prompt {usage.prompt_tokens:,} tokens (cached {usage.cached_tokens:,}, computed "
+            f"{usage.computed_tokens:,}), written {usage.generated_tokens:,}, {usage.seconds:.1f} s"
+        )
+
+    def _reset(self, _: list[str]) -> None:
+        self._agent.forget(self._thread)
+        self._number += 1
+        self._attached, self._next, self._usage = [], [], Usage()
+        self._screen.line("a new conversation, and an empty sandbox")
+
+
+def _read_line() -> str | None:
+    """The next line, stripped; None at the end. Ctrl-C gives up the line being typed."""
+    prompt = "\n> " if sys.stdin.isatty() else ""
+    if prompt:
+        import readline  # noqa: F401 - gives input() its editing keys and history
+    try:
+        return input(prompt).strip()
+    except EOFError:
+        return None
+    except KeyboardInterrupt:
+        print("\n(Ctrl-D or /quit leaves)")
+        return ""
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise InputError(f"cannot read {text!r}: {error}; close the quote") from None
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    return ", ".join(one_line(str(path)) for path in paths) or "nothing"
+
+
+def _sum(one: Usage, other: Usage) -> Usage:
+    return Usage(
+        one.prompt_tokens + other.prompt_tokens,
+        one.cached_tokens + other.cached_tokens,
+        one.computed_tokens + other.computed_tokens,
+        one.generated_tokens + other.generated_tokens,
+        one.seconds + other.seconds,
+    )

@@ -1,0 +1,98 @@
+"""``llama3-agent doctor``: what works on this machine, and what to do about the rest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from llama3_tools import CodeGate, GateUnavailable, LocalSandbox, SandboxError
+
+from .._text import one_line
+from ..engine import EngineError
+from ._setup import load_engine
+
+Status = Literal["ok", "optional", "broken"]
+INSECURE = "import pickle\npickle.loads(open('x', 'rb').read())\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report: ``optional`` is missing but not needed, ``broken`` must be mended."""
+
+    name: str
+    status: Status
+    detail: str
+
+
+def examine(model: str) -> int:
+    """Print the report as it comes; return 1 when something needed is broken, else 0."""
+    broken = 0
+    for finding in _findings(model):
+        mark = {"ok": "ok      ", "optional": "optional", "broken": "BROKEN  "}[finding.status]
+        print(f"{mark}  {finding.name:<9}  {one_line(finding.detail)}", flush=True)
+        broken += finding.status == "broken"
+    print(f"{broken} broken; mend what is marked BROKEN" if broken else "everything needed works")
+    return 1 if broken else 0
+
+
+def _findings(model: str) -> Iterator[Finding]:
+    yield _try("model", lambda: _model(model))
+    yield _try("gate", _gate)
+    yield _try("sandbox", _sandbox)
+    yield _gpu()
+    yield _key("search", "BRAVE_API_KEY", "brave_search")
+    yield _key("wolfram", "WOLFRAM_ALPHA_APP_ID", "wolfram_alpha")
+    yield _key("e2b", "E2B_API_KEY", "the remote sandbox of e2b.dev")
+
+
+def _try(name: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, "ok", check())
+    except (EngineError, GateUnavailable, SandboxError, OSError) as error:
+        return Finding(name, "broken", str(error))
+
+
+def _model(model: str) -> str:
+    engine = load_engine(model)
+    return f"{model} is loaded: Llama {engine.family}, context of {engine.context_length:,} tokens"
+
+
+def _gate() -> str:
+    gate = CodeGate()
+    try:
+        clean, insecure = gate.scan("print(1 + 1)\n"), gate.scan(INSECURE)
+    finally:
+        gate.close()
+    if clean.decision == "block" or insecure.decision != "block":
+        said = "; ".join(finding.message for finding in (*clean.findings, *insecure.findings))
+        raise GateUnavailable(
+            f"it does not tell good code from bad ({said or 'it found nothing'}); no code will run"
+        )
+    return f"it passes harmless code and stops insecure code; layers: {', '.join(insecure.layers)}"
+
+
+def _sandbox() -> str:
+    with LocalSandbox() as box:
+        execution = box.run_code("6 * 7")
+        isolation = box.isolation
+    if execution.text != "42":
+        raise SandboxError(f"it does not run code: {execution.error}")
+    return f"isolated by {isolation.level}: {isolation.detail}"
+
+
+def _gpu() -> Finding:
+    import torch
+
+    if torch.cuda.is_available():
+        return Finding("gpu", "ok", torch.cuda.get_device_name())
+    return Finding(
+        "gpu", "optional", "none; models run on the CPU, which is enough for cria and slow for 8B and up"
+    )
+
+
+def _key(name: str, variable: str, purpose: str) -> Finding:
+    if os.environ.get(variable, "").strip():
+        return Finding(name, "ok", f"{variable} is set")
+    return Finding(name, "optional", f"{variable} is not set; export it to use {purpose}")

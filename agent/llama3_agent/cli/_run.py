@@ -1,0 +1,63 @@
+"""``llama3-agent run``: one question, one answer."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from .._inputs import MOST_MB, checked_files, checked_question
+from .._run import Run
+from .._text import printable
+from ..events import Final
+from ._exits import EXIT_CODES, complain
+from ._setup import make_agent, stop_on_ctrl_c
+from ._show import Screen
+
+MOST_BYTES = MOST_MB * 1_000_000
+
+
+def answer(
+    question: str, *, files: Sequence[Path], model: str, out: Path, max_steps: int, as_json: bool
+) -> int:
+    """Answer, save what came of it, and return the exit code."""
+    # Looked at before the model is loaded: a typing error should not cost seconds.
+    checked_question(question)
+    checked_files(files, most_bytes=MOST_BYTES)
+    screen = Screen(sys.stderr)
+    with make_agent(model, max_steps=max_steps) as agent, stop_on_ctrl_c(agent):
+        for event in agent.stream(question, files):
+            screen.show(event)
+            if isinstance(event, Final):
+                run = event.run
+    saved, trouble = save(run, out)
+    screen.finish(run, saved)
+    print(
+        json.dumps(_as_json(run, saved), ensure_ascii=False) if as_json else printable(run.output), flush=True
+    )
+    if trouble:
+        complain(trouble)
+        return EXIT_CODES["error"]
+    return EXIT_CODES[run.finish_reason]
+
+
+def save(run: Run, out: Path) -> tuple[list[Path], str | None]:
+    """Save what a run produced; return the paths, and what went wrong, if anything did."""
+    try:
+        return run.files.save(out) if run.files else [], None
+    except OSError as error:
+        names = ", ".join(run.files)
+        return [], f"cannot save {names} in {str(out)!r}: {error}; choose another folder with --out"
+
+
+def _as_json(run: Run, saved: Sequence[Path]) -> dict[str, object]:
+    return {
+        "output": run.output,
+        "finish_reason": run.finish_reason,
+        "error": run.error,
+        "files": [str(path) for path in saved],
+        "steps": run.steps,
+        "usage": asdict(run.usage),
+    }

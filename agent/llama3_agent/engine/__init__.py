@@ -1,0 +1,39 @@
+"""Engines: token ids in; ids, log-probabilities and an account of the work out.
+
+Importing this package loads neither torch nor transformers.
+"""
+
+from llama3_agent.engine._types import STOP_TOKENS, Completion, Engine, EngineStats, Finish, Sampling
+from llama3_agent.engine.errors import (
+    ContextOverflow,
+    EngineError,
+    InvalidSampling,
+    InvalidTokens,
+    MissingSpecialTokens,
+    ModelError,
+    ModelNotFound,
+    ModelUnavailable,
+    ModelUnsuitable,
+    RequestError,
+    ScriptExhausted,
+)
+
+__all__ = [
+    "STOP_TOKENS",
+    "Completion",
+    "ContextOverflow",
+    "Engine",
+    "EngineError",
+    "EngineStats",
+    "Finish",
+    "InvalidSampling",
+    "InvalidTokens",
+    "MissingSpecialTokens",
+    "ModelError",
+    "ModelNotFound",
+    "ModelUnavailable",
+    "ModelUnsuitable",
+    "RequestError",
+    "Sampling",
+    "ScriptExhausted",
+]

@@ -1,0 +1,73 @@
+"""From a folder to a model in memory."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import LlamaForCausalLM
+from transformers.utils import logging as transformers_logging
+
+from llama3_agent.engine._config import first_line
+from llama3_agent.engine.errors import ModelUnsuitable
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def pick_device(device: str | None) -> torch.device:
+    """The device asked for, or a CUDA GPU when there is one, or the CPU.
+
+    Raises:
+        ModelUnsuitable: torch cannot use it.
+    """
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise ModelUnsuitable(f"unknown device {device!r}: give 'cpu', 'cuda' or 'cuda:0'") from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise ModelUnsuitable(f"device {device!r} was asked for, but torch sees no CUDA GPU")
+    return chosen
+
+
+def pick_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.dtype:
+    """The type asked for; else float32 on a CPU, where half precision is emulated, and bfloat16 on a GPU.
+
+    Raises:
+        ModelUnsuitable: it is none of float32, bfloat16, float16.
+    """
+    if dtype is None:
+        return torch.float32 if device.type == "cpu" else torch.bfloat16
+    chosen = _DTYPES.get(dtype) if isinstance(dtype, str) else dtype
+    if chosen is None or chosen not in _DTYPES.values():
+        raise ModelUnsuitable(f"dtype {dtype!r} is not supported: use {', '.join(_DTYPES)}")
+    return chosen
+
+
+def load_model(folder: Path, *, device: torch.device, dtype: torch.dtype) -> Any:
+    """The model in evaluation mode; weights stored in another type are converted to `dtype`.
+
+    Raises:
+        ModelUnsuitable: the files are damaged or incomplete.
+    """
+    loading: Any = LlamaForCausalLM
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity(logging.ERROR)
+    try:
+        model, info = loading.from_pretrained(
+            folder,
+            dtype=dtype,
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, ImportError, KeyError, TypeError, SafetensorError) as error:
+        raise ModelUnsuitable(f"the model in {folder} cannot be loaded: {first_line(error)}") from error
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+    if info["missing_keys"]:
+        missing = sorted(info["missing_keys"])
+        raise ModelUnsuitable(f"the weights in {folder} lack {len(missing)} tensors, such as {missing[0]!r}")
+    return model.to(device).eval()

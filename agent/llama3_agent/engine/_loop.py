@@ -1,0 +1,116 @@
+"""Prefill, then one token after another: what happens between a checked request and its completion."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from llama3_agent.engine._runner import Runner
+from llama3_agent.engine._sampler import Sampler
+from llama3_agent.engine._sessions import Session, SessionStore
+from llama3_agent.engine._types import Completion, Finish
+
+
+@dataclass(slots=True)
+class Request:
+    """A request under way.
+
+    Attributes:
+        prompt: the checked ids.
+        limit: the most tokens to generate; prompt and answer fit into the context.
+        started: `time.perf_counter()` when it came in.
+    """
+
+    prompt: list[int]
+    limit: int
+    sampler: Sampler
+    on_token: Callable[[int], None] | None
+    cancel: threading.Event | None
+    started: float
+    cached: int = 0
+    computed: int = 0
+    ids: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    first_token_seconds: float | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the caller no longer wants the answer."""
+        return self.cancel is not None and self.cancel.is_set()
+
+    def emit(self, logits: Tensor) -> int:
+        """Choose the next token and hand it to the caller."""
+        token, logprob = self.sampler.pick(logits)
+        if not self.ids:
+            self.first_token_seconds = time.perf_counter() - self.started
+        self.ids.append(token)
+        self.logprobs.append(logprob)
+        if self.on_token is not None:
+            self.on_token(token)
+        return token
+
+    def completion(self, finish: Finish) -> Completion:
+        """What came of it."""
+        return Completion(
+            ids=tuple(self.ids),
+            logprobs=tuple(self.logprobs),
+            finish=finish,
+            prompt_tokens=len(self.prompt),
+            cached_tokens=self.cached,
+            computed_tokens=self.computed,
+            generated_tokens=len(self.ids),
+            seconds=time.perf_counter() - self.started,
+            first_token_seconds=self.first_token_seconds,
+        )
+
+
+class Loop:
+    """Runs requests on sessions.
+
+    Args:
+        runner: forwards tokens.
+        sessions: makes room for what is forwarded.
+        stop_ids: ids that end an answer.
+    """
+
+    def __init__(self, runner: Runner, sessions: SessionStore, stop_ids: frozenset[int]) -> None:
+        self._runner = runner
+        self._sessions = sessions
+        self._stop_ids = stop_ids
+
+    def run(self, request: Request, session: Session) -> Finish:
+        """Compute what `session` does not hold yet, then generate.
+
+        The last token generated is never forwarded here: it belongs to the next request, which knows whether
+        there is one.
+        """
+        request.cached = session.rewind_to(request.prompt)
+        self._sessions.make_room(session, len(request.prompt))
+        logits = self._prefill(request, session)
+        if logits is None:
+            return "cancelled"
+        while True:
+            token = request.emit(logits)
+            if token in self._stop_ids:
+                return "stop"
+            if len(request.ids) == request.limit:
+                return "length"
+            if request.cancelled:
+                return "cancelled"
+            logits = self._forward(session, [token])
+
+    def _prefill(self, request: Request, session: Session) -> Tensor | None:
+        logits = None
+        while (start := len(session.tokens)) < len(request.prompt):
+            if request.cancelled:
+                return None
+            chunk = request.prompt[start : start + self._runner.chunk]
+            logits = self._forward(session, chunk)
+            request.computed += len(chunk)
+        return None if request.cancelled else logits
+
+    def _forward(self, session: Session, tokens: list[int]) -> Tensor:
+        self._sessions.make_room(session, len(session.tokens) + len(tokens))
+        return self._runner.forward(session, tokens)

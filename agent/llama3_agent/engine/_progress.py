@@ -1,0 +1,96 @@
+"""A bar on stderr while a model loads, fed by the libraries' own counters."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from transformers.utils import logging as transformers_logging
+
+_PATIENCE_SECONDS = 1.0
+
+
+class LoadingBar:
+    """A bar that appears only once it has been waited for, unless asked for at once.
+
+    Args:
+        title: what is being loaded.
+        show: True shows it at once and leaves it there, False never, None shows it after a second when stderr
+            is a terminal and takes it away at the end.
+    """
+
+    def __init__(self, title: str, *, show: bool | None) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            console=Console(file=sys.stderr),
+            transient=show is None,
+        )
+        self._task = self._progress.add_task(f"Loading {title}", total=None)
+        self._wanted = sys.stderr.isatty() if show is None else show
+        self._due = time.monotonic() + (_PATIENCE_SECONDS if show is None else 0.0)
+
+    def advance(self, done: float, total: float | None) -> None:
+        """Say how far it is."""
+        if not self._wanted:
+            return
+        if time.monotonic() >= self._due:
+            self._progress.start()
+        self._progress.update(self._task, completed=done, total=total)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._progress.live.is_started:
+            self._progress.stop()
+
+
+class _Counter:
+    """Stands in for a tqdm bar: counts what passes through and tells the loading bar."""
+
+    def __init__(self, bar: LoadingBar, items: Any = None, *, total: float | None = None, **_: Any) -> None:
+        self._bar = bar
+        self._items = items
+        self.total = total if total is not None or items is None else len(items)
+        self.n = 0.0
+
+    def __iter__(self) -> Iterator[Any]:
+        for item in self._items:
+            yield item
+            self.update()
+
+    def __enter__(self) -> "_Counter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def update(self, step: float = 1) -> None:
+        self.n += step
+        self._bar.advance(self.n, self.total)
+
+    def close(self) -> None:
+        """Nothing to close: the loading bar outlives its counters."""
+
+    def set_postfix(self, *_args: Any, **_kwargs: Any) -> None:
+        """The bar shows no names of tensors."""
+
+
+@contextmanager
+def loading_bar(title: str, *, show: bool | None) -> Iterator[LoadingBar]:
+    """A bar for the duration of a load; transformers' own bars feed it instead of appearing themselves."""
+    bar = LoadingBar(title, show=show)
+
+    def count(_factory: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return _Counter(bar, *args, **kwargs)
+
+    previous = transformers_logging.set_tqdm_hook(count)
+    try:
+        yield bar
+    finally:
+        transformers_logging.set_tqdm_hook(previous)
+        bar.close()

@@ -1,0 +1,143 @@
+""".
+
+Ables of everyday things and questions that imply a column by its meaning ("which flat is the dearest?").
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pandas as pd
+
+from . import csv_intents as csv
+from . import words
+from .phrases import bank
+from .tables import Table, dates, labels, numbers
+
+_LABELS = ("name", "id", "title", "model", "label", "code", "No", "ID", "Name")
+_GROUPS = (
+    "city",
+    "district",
+    "region",
+    "type",
+    "category",
+    "kind",
+    "team",
+    "club",
+    "dept",
+    "country",
+    "group",
+    "site",
+    "shop",
+    "class",
+    "sector",
+    "brand",
+)
+
+
+def plural(noun: str) -> str:
+    """The plural of a regular English noun."""
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return noun[:-1] + "ies"
+    return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
+
+
+def _unique_labels(rng: Random, rows: int) -> list[str]:
+    style = rng.random()
+    if style < 0.3:
+        prefix = words.letters(rng)[:2].upper() + rng.choice(["", "-", ""])
+        return [f"{prefix}{i}" for i in rng.sample(range(1, 999), rows)]
+    made: dict[str, None] = {}
+    while len(made) < rows:
+        made[words.proper(rng) + (f" {words.word(rng).capitalize()}" if rng.random() < 0.3 else "")] = None
+    return list(made)
+
+
+def concept_table(rng: Random) -> Table:
+    """A table whose columns mean something."""
+    concepts: dict[str, Any] = bank("concepts")
+    chosen = rng.sample(list(concepts), rng.randint(1, 4))
+    thing = rng.choice(concepts[chosen[0]]["things"])
+    meaning: dict[str, str] = {}
+    for concept in chosen:
+        column = rng.choice(concepts[concept]["columns"])
+        if column.lower() not in {known.lower() for known in meaning}:
+            meaning[column] = concept
+    rows = rng.randint(6, 20)
+    label = rng.choice([thing, thing, f"{thing}_name", thing.capitalize(), *rng.sample(_LABELS, 2)]).replace(
+        " ", "_"
+    )
+    group = rng.choice([*_GROUPS, words.column(rng, words.known("category_columns"))])
+    taken = {name.lower() for name in meaning}
+    data: dict[str, list[object]] = {}
+    text: list[str] = []
+    if label.lower() not in taken:
+        data[label] = list(_unique_labels(rng, rows))
+        text.append(label)
+        taken.add(label.lower())
+    time = ""
+    if rng.random() < 0.3:
+        time, data_time = dates(rng, rows)
+        if time.lower() not in taken:
+            data[time] = list(data_time)
+            taken.add(time.lower())
+    for column in meaning:
+        data[column] = list(numbers(rng, rows))
+    if group.lower() not in taken or not text:
+        pool = labels(rng)
+        data[group] = [rng.choice(pool) for _ in range(rows)]
+        text.append(group)
+    order = list(data)
+    if rng.random() < 0.4:
+        rng.shuffle(order)
+    file = (
+        plural(thing).replace(" ", rng.choice(["_", "-"])) + ".csv"
+        if rng.random() < 0.5
+        else words.file_name(rng)
+    )
+    return Table(
+        file,
+        pd.DataFrame({name: data[name] for name in order}),
+        list(meaning),
+        text,
+        thing=thing,
+        meaning=meaning,
+        time=time if time in data else "",
+        unique=text[0],
+    )
+
+
+_ARG = {"argmax": ("idxmax", "highest"), "argmin": ("idxmin", "lowest")}
+
+
+def implied(rng: Random, table: Table) -> tuple[str, csv.Request] | None:
+    """A phrasing without the column's name, and what it asks for."""
+    column = rng.choice(list(table.meaning))
+    if column not in table.frame:
+        return None
+    phrasings = bank("concepts")[table.meaning[column]]
+    intent = rng.choice([name for name in phrasings if name not in {"columns", "things"}])
+    template = rng.choice(phrasings[intent])
+    slots = {"t": table.thing, "ts": plural(table.thing)}
+    if intent in _ARG:
+        g = table.unique
+        slots["g"] = g
+        request = csv.extreme(intent, column, g)
+    elif intent == "mean_where":
+        g = rng.choice(table.categories)
+        slots["v"] = rng.choice(table.values(g))
+        request = csv.statistic("mean", column, where=(g, slots["v"]))
+    elif intent in {"count_above", "count_below"}:
+        slots["n"] = csv.threshold(rng, table, column)
+        request = csv.count(intent, column, slots["n"])
+    elif intent == "hist":
+        request = csv.histogram(column)
+    elif intent == "row_max":
+        made = csv.INTENTS["row_max"](rng, Table(table.file, table.frame, [column], table.categories))
+        assert made is not None
+        request = made
+    else:
+        request = csv.statistic(intent, column)
+    request.slots = slots
+    return template, request

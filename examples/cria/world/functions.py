@@ -1,0 +1,300 @@
+"""Custom functions: a bank of realistic ones and an endless supply of unheard-of ones."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from . import words
+from .math_intents import say_date
+from .phrases import bank, bend, fill
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A question, the call that answers it and what the function returns."""
+
+    question: str
+    name: str
+    arguments: dict[str, Any]
+    result: str
+
+
+def _id(rng: Random) -> str:
+    return f"{rng.choice('ABCDEFGHKLMNPRSTXZ')}{rng.choice(['-', '', '-'])}{words.integer(rng, 5)}"
+
+
+def _pool(rng: Random, known: list[str], share: float = 0.55) -> str:
+    return rng.choice(known) if rng.random() < share else words.word(rng)
+
+
+def _proper(rng: Random, known: list[str]) -> str:
+    return rng.choice(known) if rng.random() < 0.5 else words.word(rng).capitalize()
+
+
+def _clock(rng: Random) -> str:
+    hour, minute = rng.randint(0, 23), rng.choice([0, 15, 30, 45, rng.randint(0, 59)])
+    return rng.choice(
+        [
+            f"{hour:02d}:{minute:02d}",
+            f"{hour}:{minute:02d}",
+            f"{hour % 12 or 12} {'am' if hour < 12 else 'pm'}",
+        ]
+    )
+
+
+def _random_day(rng: Random) -> str:
+    import datetime
+
+    day = datetime.date(rng.randint(2020, 2030), rng.randint(1, 12), rng.randint(1, 28))
+    return say_date(rng, day) if rng.random() < 0.4 else day.isoformat()
+
+
+_SAMPLERS: dict[str, Callable[[Random], str]] = {
+    "city": lambda rng: _proper(rng, words.known("cities")),
+    "country": lambda rng: _proper(rng, words.known("countries")),
+    "person": lambda rng: (
+        _proper(rng, words.known("people"))
+        + (" " + words.word(rng).capitalize() if rng.random() < 0.3 else "")
+    ),
+    "name": lambda rng: _proper(rng, words.known("people")),
+    "email": lambda rng: f"{words.word(rng)}@{words.word(rng)}.{rng.choice(['com', 'org', 'net', 'io'])}",
+    "word": words.word,
+    "title": lambda rng: words.phrase(rng, 1, 3).title() if rng.random() < 0.5 else words.phrase(rng, 1, 3),
+    "sentence": lambda rng: (
+        words.phrase(rng, 2, 6).capitalize() if rng.random() < 0.4 else words.phrase(rng, 2, 6)
+    ),
+    "product": lambda rng: _pool(rng, words.known("products")),
+    "food": lambda rng: _pool(rng, words.known("foods")),
+    "song": lambda rng: words.phrase(rng, 1, 3).title(),
+    "company": lambda rng: words.word(rng).capitalize() + rng.choice(["", "", " Ltd", " Inc", " Group"]),
+    "ticker": lambda rng: words.letters(rng)[:5].upper(),
+    "currency": lambda rng: rng.choice(words.known("currencies")),
+    "date": _random_day,
+    "time": _clock,
+    "id": _id,
+    "phone": lambda rng: rng.choice(["+", "0"]) + str(words.integer(rng, 10)),
+    "url": lambda rng: f"https://{words.word(rng)}.{rng.choice(['com', 'org'])}/{words.word(rng)}",
+    "language": lambda rng: rng.choice(words.known("languages")),
+    "room": lambda rng: _pool(rng, words.known("rooms"), 0.7),
+    "sport": lambda rng: _pool(rng, words.known("sports"), 0.7),
+    "airport": lambda rng: words.letters(rng)[:3].upper().ljust(3, "X"),
+    "street": lambda rng: (
+        f"{rng.randint(1, 200)} {rng.choice(words.known('streets'))}"
+        if rng.random() < 0.6
+        else words.word(rng).capitalize() + " Street"
+    ),
+}
+
+
+def _sample(rng: Random, spec: dict[str, Any]) -> tuple[str, Any]:
+    """A parameter's value: as the question says it, and as the call passes it."""
+    kind = str(spec.get("kind", "word"))
+    if "when_true" in spec:
+        value = rng.random() < 0.5
+        return rng.choice(spec["when_true" if value else "when_false"]), value
+    if kind == "enum" or "enum" in spec:
+        choice = rng.choice(spec["enum"])
+        return str(choice), choice
+    if kind.startswith(("int", "float")):
+        low, high = (float(x) for x in (kind.split(":")[1:] or ["1", "100"]))
+        if spec.get("type") == "integer":
+            whole = rng.randint(int(low), int(high))
+            return str(whole), whole
+        number: float = round(rng.uniform(low, high), rng.choice([0, 1, 2]))
+        number = int(number) if number == int(number) else number
+        return str(number), number
+    text = _SAMPLERS[kind](rng)
+    return text, int(text) if spec.get("type") == "integer" and text.isdigit() else text
+
+
+def _result(rng: Random, template: str, said: dict[str, str]) -> str:
+    """Fill a result template.
+
+    Literal braces are doubled, ``{int:1:9}`` draws a number, ``{name}`` a parameter or sample.
+    """
+
+    def draw(match: re.Match[str]) -> str:
+        key = match[1]
+        if key is None:
+            return match[0][0]
+        if key.startswith(("int:", "float:")):
+            kind, low, high = key.split(":")
+            return (
+                str(rng.randint(int(float(low)), int(float(high))))
+                if kind == "int"
+                else str(round(rng.uniform(float(low), float(high)), 2))
+            )
+        if key in said:
+            return said[key]
+        return _SAMPLERS.get(key, words.word)(rng)
+
+    return re.sub(r"\{\{|\{([^{}]+)\}|\}\}", draw, template)
+
+
+def schema(rng: Random, function: dict[str, Any]) -> str:
+    """A function's declaration as one line of JSON, its keys in one of the usual orders."""
+    properties: dict[str, Any] = {}
+    for name, spec in function.get("parameters", {}).items():
+        entry: dict[str, Any] = {"type": spec.get("type", "string")}
+        if spec.get("description") and not function.get("bare"):
+            entry = (
+                {"description": spec["description"], **entry}
+                if rng.random() < 0.6
+                else entry | {"description": spec["description"]}
+            )
+        if "enum" in spec:
+            entry = {**entry, "enum": spec["enum"]} if rng.random() < 0.5 else {"enum": spec["enum"], **entry}
+        if spec.get("optional") and rng.random() < 0.4:
+            default = {"default": spec["enum"][0] if "enum" in spec else None}
+            entry = default | entry if rng.random() < 0.6 else entry | default
+        properties[name] = entry
+    required = [name for name, spec in function.get("parameters", {}).items() if not spec.get("optional")]
+    parameters: dict[str, Any] = {"properties": properties}
+    if required:
+        parameters["required"] = required
+    parameters = parameters | {"type": "object"} if rng.random() < 0.6 else {"type": "object"} | parameters
+    body = {"name": function["name"], "description": function["description"], "parameters": parameters}
+    return json.dumps({"type": "function", "function": body}, ensure_ascii=False)
+
+
+def made_up(rng: Random) -> dict[str, Any]:
+    """A function nobody has heard of, with the questions that fit it."""
+    parts = [words.word(rng) for _ in range(rng.choice([1, 2, 2, 2, 3]))]
+    verb = rng.choice(
+        [
+            "get",
+            "set",
+            "find",
+            "compute",
+            "book",
+            "order",
+            "check",
+            "send",
+            "create",
+            "list",
+            "count",
+            "convert",
+            "update",
+            "track",
+            "plan",
+            "read",
+        ]
+    )
+    if rng.random() < 0.7:
+        parts[0] = verb
+    name = (
+        "_".join(parts) if rng.random() < 0.8 else parts[0] + "".join(part.capitalize() for part in parts[1:])
+    )
+    parameters: dict[str, Any] = {}
+    for _ in range(rng.choice([0, 1, 1, 1, 2, 2, 3])):
+        kind, type_ = rng.choice(
+            [
+                ("word", "string"),
+                ("city", "string"),
+                ("person", "string"),
+                ("int:0:9999", "integer"),
+                ("float:0:500", "number"),
+                ("title", "string"),
+                ("id", "string"),
+                ("date", "string"),
+                ("int:1:30", "integer"),
+                ("word", "string"),
+            ]
+        )
+        label = rng.choice(
+            [
+                "city",
+                "name",
+                "count",
+                "amount",
+                "day",
+                "target",
+                "item",
+                "code",
+                "level",
+                "place",
+                "who",
+                words.word(rng),
+            ]
+        )
+        parameters[label] = {"type": type_, "kind": kind, "description": f"The {label}."}
+    subject = " ".join(parts[1:]) or parts[0]
+    slots = [
+        f"{rng.choice(['{} {{{}}}', '{} = {{{}}}', '{}: {{{}}}', '{} is {{{}}}', '{}={{{}}}']).format(p, p)}"
+        for p in parameters
+    ]
+    values = [f"{{{p}}}" for p in parameters]
+    listed, bare = (
+        (", ".join(slots[:-1]) + " and " if len(slots) > 1 else "") + slots[-1] if slots else "",
+        " ".join(values),
+    )
+    questions = (
+        [
+            f"Call {name} with {listed}.",
+            f"Use {name} with {listed}",
+            f"{name} {listed}",
+            f"Please run {name}, {listed}.",
+            f"I want to {parts[0]} the {subject}: {listed}",
+            f"{parts[0]} {subject} for {bare}",
+            f"Can you {parts[0]} the {subject} with {listed}?",
+            f"What does {name} say for {listed}?",
+            f"With {listed}, what is the {subject}?",
+            f"{name}({', '.join(values)})",
+        ]
+        if parameters
+        else [
+            f"Call {name}.",
+            f"{parts[0]} the {subject}",
+            f"Please use {name}",
+            f"Can you {parts[0]} the {subject}?",
+            f"run {name} now",
+        ]
+    )
+    results = [
+        "{int:0:9999}",
+        "{word} {word}",
+        '{{"' + words.word(rng) + '": {int:0:999}, "' + words.word(rng) + '": "{word}"}}',
+        "{float:0:100}",
+        "ok: {id}",
+    ]
+    description = rng.choice(
+        [
+            f"{parts[0].capitalize()} the {subject}.",
+            f"{words.phrase(rng).capitalize()}.",
+            f"Gives the {subject} of something.",
+        ]
+    )
+    return {
+        "name": name,
+        "description": description,
+        "parameters": parameters,
+        "questions": questions,
+        "results": results,
+    }
+
+
+def pick(rng: Random) -> dict[str, Any]:
+    """A function from the bank, now and then renamed, or a made-up one."""
+    if rng.random() < 0.4:
+        return made_up(rng)
+    function: dict[str, Any] = dict(rng.choice(bank("functions")["function"]))
+    if rng.random() < 0.1:
+        function["bare"] = True
+    return function
+
+
+def ask(rng: Random, function: dict[str, Any]) -> Call:
+    """A question that the function answers."""
+    question = rng.choice(function["questions"])
+    said: dict[str, str] = {}
+    arguments: dict[str, Any] = {}
+    for name, spec in function.get("parameters", {}).items():
+        if f"{{{name}}}" in question:
+            said[name], arguments[name] = _sample(rng, spec)
+    result = _result(rng, rng.choice(function["results"]), said)
+    return Call(fill(bend(rng, question), said), function["name"], arguments, result)

@@ -1,0 +1,253 @@
+"""Turns about an attached file."""
+
+from __future__ import annotations
+
+import re
+from random import Random
+
+from . import csv_intents as csv
+from . import words
+from .answers import failure
+from .concepts import implied, plural
+from .conversation import Conversation
+from .more_intents import MORE, follow_up, follow_ups
+from .phrases import bank, bend, fill, say
+from .tables import Table
+
+LOOK = "for c in df:\n    print(repr(c), df[c].unique()[: 2 if df[c].dtype.kind in 'if' else 6].tolist())"
+
+
+def look(talk: Conversation, table: Table) -> None:
+    """Load a file and look at its columns and a few of their values."""
+    tab = table.file.endswith(".tsv")
+    extra = ', sep="\\t"' if tab else ""
+    ran = talk.code(f"import pandas as pd\ndf = pd.read_csv({csv.quote(table.file)}{extra})\n{LOOK}")
+    separator = "\\t" if table.separator == "\t" else table.separator
+    if table.separator != "," and not tab and separator in ran.stdout:
+        talk.code(f'df = pd.read_csv({csv.quote(table.file)}, sep="{separator}")\n{LOOK}')
+
+
+def _said(rng: Random, table: Table, slots: dict[str, str]) -> dict[str, str]:
+    """Slots as a user would write them: columns loosely, values mostly as they stand in the file."""
+    said = {
+        name: csv.spoken(rng, value)
+        if name in {"c", "c2", "g"}
+        else value.replace("_", " ").lower()
+        if name == "b"
+        else value
+        for name, value in slots.items()
+    }
+    if "v" in said:
+        roll = rng.random()
+        said["v"] = said["v"].lower() if roll < 0.15 else f"'{said['v']}'" if roll < 0.22 else said["v"]
+    return said | {"f": table.file}
+
+
+def _request(rng: Random, table: Table) -> tuple[str, csv.Request]:
+    """A phrasing, still with its slots, and what it asks for."""
+    weights = {"mean": 4, "scatter": 4, "median": 2, "max": 2, "min": 2, "hist": 3, "sum": 2, "std": 2}
+    names = list(csv.INTENTS)
+    while True:
+        roll = rng.random()
+        if table.meaning and roll < 0.5:
+            made = implied(rng, table)
+            if made is not None:
+                return made
+        elif roll < 0.7:
+            name = rng.choices(names, [weights.get(n, 1) for n in names])[0]
+            request = csv.INTENTS[name](rng, table)
+            if request is not None:
+                return rng.choice(bank("csv")[name]), request
+        else:
+            name = rng.choice(list(MORE))
+            request = MORE[name](rng, table)
+            if request is not None and name in bank("more"):
+                return rng.choice(bank("more")[name]), request
+
+
+def _slots(rng: Random, table: Table, request: csv.Request) -> dict[str, str]:
+    thing = table.thing or rng.choice(["row", "entry", "item", "record", "line"])
+    return {"t": thing, "ts": plural(thing)} | _said(rng, table, request.slots)
+
+
+def _ask_table(talk: Conversation, table: Table) -> tuple[str, list[csv.Request]]:
+    rng = talk.rng
+    made: list[csv.Request] = []
+    texts: list[str] = []
+    for _ in range(2 if rng.random() < 0.16 else 1):
+        template, request = _request(rng, table)
+        if made and (made[0].plot or "\n" in made[0].answer("x")):
+            break
+        texts.append(fill(bend(rng, template), _slots(rng, table, request)))
+        made.append(request)
+    if len(texts) == 1:
+        return texts[0], made
+    first, second = texts
+    joint = rng.choice([" ", " Also, ", " And ", ", and ", " Then ", "\n", "; ", " and also ", " and "])
+    if joint not in {" ", "\n"}:
+        second = second[:1].lower() + second[1:]
+        first = first.rstrip("?.!") + (
+            "" if joint.startswith((",", ";", " and")) else first[len(first.rstrip("?.!")) :] or "."
+        )
+    return first + joint + second, made
+
+
+def _finish(talk: Conversation, made: list[csv.Request]) -> None:
+    """Run the requests in one cell and put what came out into words."""
+    code = "\n".join(line for request in made for line in request.code)
+    if "df" not in talk.interpreter.namespace:
+        return
+    ran = talk.code(code)
+    if ran.error:
+        talk.answer(failure(ran.error))
+        return
+    printing = [request for request in made if not request.plot]
+    outs = [ran.stdout] if len(printing) == 1 else _split(ran.stdout, [request.lines for request in printing])
+    texts: list[str] = []
+    plot = talk.plots - ran.plots
+    printed = iter(outs)
+    for request in made:
+        if request.plot:
+            plot += 1
+            texts.append(request.answer(f"plot-{plot}.png"))
+        else:
+            texts.append(request.answer(next(printed)))
+    talk.answer(" ".join(texts))
+    talk.last_number = outs[0] if len(made) == 1 and re.fullmatch(r"-?\d+(\.\d+)?", outs[0]) else ""
+
+
+def _split(text: str, counts: list[int]) -> list[str]:
+    """Consecutive groups of lines; the last group takes what is left."""
+    lines = text.split("\n")
+    groups: list[str] = []
+    for count in counts[:-1]:
+        groups.append("\n".join(lines[:count]))
+        lines = lines[count:]
+    return [*groups, "\n".join(lines)]
+
+
+def _same(last: csv.Request, name: str, column: str) -> csv.Request:
+    """A statistic on the rows, or by the groups, of the request before."""
+    if last.where:
+        return csv.statistic(name, column, where=(last.group, last.where))
+    return csv.grouped(name, column, last.group) if last.group else csv.statistic(name, column)
+
+
+def _follow_up(talk: Conversation, table: Table, last: csv.Request) -> csv.Request | None:
+    """A short question that leans on the one before."""
+    rng = talk.rng
+    others = [column for column in table.numeric if column != last.column]
+    options = [name for name in follow_ups(table, last) for _ in range(3)]
+    if last.statistic in csv.STATISTICS:
+        options += [f"fu_{name}" for name in csv.STATISTICS if name != last.statistic] + ["fu_hist", "fu_box"]
+        options += ["fu_column"] * 4 + ["fu_scatter"] * 2 if others else []
+        options += ["fu_group", "fu_where", "fu_where"] if not last.group else []
+    if not options:
+        return None
+    name = rng.choice(options)
+    if name in bank("more"):
+        request = follow_up(rng, table, last, name)
+        talk.user(fill(bend(rng, rng.choice(bank("more")[name])), _slots(rng, table, request)))
+        return request
+    if name not in bank("csv"):
+        return None
+    request = _csv_follow_up(rng, table, last, name, others)
+    talk.user(say(rng, "csv", name, _said(rng, table, request.slots)))
+    return request
+
+
+def _csv_follow_up(rng: Random, table: Table, last: csv.Request, name: str, others: list[str]) -> csv.Request:
+    slots: dict[str, str] = {}
+    if name == "fu_column":
+        slots["c"] = rng.choice(others)
+        request = _same(last, last.statistic, slots["c"])
+    elif name == "fu_scatter":
+        slots["c2"] = rng.choice(others)
+        request = csv.scatter(last.column, slots["c2"])
+    elif name in {"fu_hist", "fu_box"}:
+        request = (csv.histogram if name == "fu_hist" else csv.box)(last.column)
+    elif name == "fu_group":
+        slots["g"] = rng.choice(table.categories)
+        request = csv.grouped(last.statistic, last.column, slots["g"])
+    elif name == "fu_where":
+        slots["g"] = rng.choice(table.categories)
+        slots["v"] = rng.choice(table.values(slots["g"]))
+        request = csv.statistic(last.statistic, last.column, where=(slots["g"], slots["v"]))
+    else:
+        request = _same(last, name.removeprefix("fu_"), last.column)
+    request.slots = slots
+    if request.plot:
+        request.statistic, request.column = last.statistic, last.column
+    return request
+
+
+def _missing_column(talk: Conversation, table: Table) -> None:
+    """The user asks for a column that the file does not have."""
+    rng = talk.rng
+    while (ghost := words.column(rng, words.known("numeric_columns"))).lower() in {
+        c.lower() for c in table.frame.columns
+    }:
+        pass
+    name = rng.choice(["mean", "median", "max", "min", "sum", "hist", "std"])
+    talk.user(
+        say(rng, "csv", name, {"c": ghost, "f": table.file}),
+        [] if "df" in talk.interpreter.namespace else [table.file],
+    )
+    if "df" not in talk.interpreter.namespace:
+        look(talk, table)
+    talk.answer(
+        f"There is no column {ghost} in {table.file}. The columns are {', '.join(table.frame.columns)}."
+    )
+
+
+def _lost_state(talk: Conversation, made: list[csv.Request], table: Table) -> None:
+    """The session was restarted: the first try fails, the model loads the file again."""
+    talk.interpreter.namespace.clear()
+    talk.code("\n".join(line for request in made for line in request.code))
+    look(talk, table)
+
+
+def _wrong_column(talk: Conversation, made: list[csv.Request]) -> None:
+    """A first try with a misspelt column (not learned), then a look at the header."""
+    code = "\n".join(line for request in made for line in request.code)
+    names = re.findall(r'df\["([^"]+)"\]', code)
+    if not names:
+        return
+    wrong = names[0].lower() + "s" if talk.rng.random() < 0.5 else words.word(talk.rng)
+    talk.code(code.replace(f'["{names[0]}"]', f'["{wrong}"]'), learn=False)
+    talk.code(LOOK)
+
+
+def table_turns(talk: Conversation, tables: list[Table], turns: int) -> None:
+    """Questions about an attached file."""
+    rng = talk.rng
+    table = rng.choice(tables)
+    last: csv.Request | None = None
+    for turn in range(turns):
+        loaded = "df" in talk.interpreter.namespace
+        if rng.random() < 0.03:
+            _missing_column(talk, table)
+            last = None
+            continue
+        request = _follow_up(talk, table, last) if last is not None and rng.random() < 0.6 else None
+        if request is not None:
+            made = [request]
+        else:
+            text, made = _ask_table(talk, table)
+            if len(tables) > 1 and table.file not in text:
+                text = rng.choice(
+                    [
+                        f"In {table.file}: {text}",
+                        f"{text} (use {table.file})",
+                        f"Look at {table.file}. {text}",
+                    ]
+                )
+            talk.user(text, [t.file for t in tables] if turn == 0 else ())
+        if not loaded:
+            look(talk, table)
+        elif rng.random() < 0.025:
+            _lost_state(talk, made, table)
+        elif rng.random() < 0.03:
+            _wrong_column(talk, made)
+        _finish(talk, made)
+        last = made[0] if len(made) == 1 and made[0].statistic else None

@@ -1,0 +1,25 @@
+"""Llama 3's conversation format: text to token ids and back, and the reading of its tool calls."""
+
+from llama3_prompts._codec import Codec, Piece, StreamDecoder
+from llama3_prompts._parser import StreamParser, parse
+from llama3_prompts._system import DEFAULT_INSTRUCTIONS
+from llama3_prompts._tokenizer import Tokenizer
+from llama3_prompts._toolbox import argument_problem
+from llama3_prompts._transcript import Span, Transcript
+from llama3_prompts.events import Event, TextDelta, ToolCallDelta
+
+__all__ = [
+    "DEFAULT_INSTRUCTIONS",
+    "Codec",
+    "Event",
+    "Piece",
+    "Span",
+    "StreamDecoder",
+    "StreamParser",
+    "TextDelta",
+    "Tokenizer",
+    "ToolCallDelta",
+    "Transcript",
+    "argument_problem",
+    "parse",
+]

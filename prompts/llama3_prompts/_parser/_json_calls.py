@@ -1,0 +1,189 @@
+"""Calls as JSON: one object, or a list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from llama3_prompts._parser._json import JsonStructure
+from llama3_prompts._parser._json_reading import ARGUMENTS, KEYS, CallText, read, shapeless, unescape, why
+from llama3_prompts._parser._outcome import Bad, Call, Outcome, cut_off
+from llama3_prompts._parser._scanner import Place, Stream, Verdict
+
+_OPENING: Final = "{"
+
+
+@dataclass(slots=True)
+class _Object:
+    start: int
+    end: int | None = None
+    key: str | None = None
+    inner: str | None = None
+    name: str | None = None
+    arguments: int | None = None
+    arguments_end: int | None = None
+    depth: int = 0
+    stream: Stream | None = None
+
+    def current(self, level: int) -> str | None:
+        """The key whose value is being read, `level` containers inside the object."""
+        if level == 0:
+            return self.key
+        return self.inner if level == 1 and self.key == "function" else None
+
+    def text(self, raw: str) -> CallText:
+        inside = raw[self.arguments : self.arguments_end] if self.arguments is not None else None
+        return CallText(self.name, raw[self.start : self.end], inside)
+
+
+class JsonCalls:
+    """Follows ``{...}`` or ``[{...}, {...}]``.
+
+    An object is a call when it has only a call's keys, the name of a tool, and an object of arguments. With
+    the name known and the arguments begun it stays a call, though it may turn out a broken one.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._structure = JsonStructure()
+        self._objects: list[_Object] = []
+        self._streams: list[Stream] = []
+        self._base = 1
+        self._data = False
+        self._stray = False
+        self._broken = False
+
+    @property
+    def committed(self) -> bool:
+        return bool(self._streams)
+
+    @property
+    def streams(self) -> Sequence[Stream]:
+        return self._streams
+
+    def feed(self, char: str) -> Verdict:
+        verdict = self._structure.feed(char, self)
+        if verdict is Verdict.FAIL and self.committed:
+            self._broken = True
+            self._structure.loosen()
+            return self._structure.feed(char, self)
+        if self._data and verdict is Verdict.MORE and not (self.committed or self._place.tagged):
+            return Verdict.DATA
+        return verdict
+
+    def go_on(self, char: str) -> Verdict:
+        """Takes a character of JSON that is data: FAIL where it is JSON no longer."""
+        return self._structure.feed(char, self)
+
+    def outcomes(self, raw: str) -> list[Outcome] | None:
+        if self._broken:
+            return self._broken_calls(raw, truncated=False)
+        texts = [item.text(raw) for item in self._objects]
+        found = [read(text, self._place.toolbox) for text in texts]
+        if not self._is_call(found):
+            return None
+        items = [one or shapeless(text) for one, text in zip(found, texts, strict=True)]
+        return [*items, shapeless(CallText(None, raw, None))] if self._stray else items
+
+    def firm(self, outcomes: Sequence[Outcome]) -> bool:
+        usable = any(isinstance(item, Call) or item.kind == "arguments" for item in outcomes)
+        return self.committed or (usable and not self._place.tagged)
+
+    def unfinished(self, raw: str, *, truncated: bool) -> list[Outcome] | None:
+        if self.committed:
+            return self._broken_calls(raw, truncated=truncated)
+        name = self._objects[0].name if self._objects else None
+        near = self._place.alone and self._known(name) and not self._data
+        if near or (self._place.tagged and raw.startswith(_OPENING)):
+            return [cut_off(name, raw, truncated=truncated)]
+        return None
+
+    def on_key(self, depth: int, key: str) -> None:
+        if depth < self._base:
+            return
+        item = self._objects[-1]
+        if depth == self._base:
+            item.key = key
+        elif depth == self._base + 1 and item.key == "function":
+            item.inner = key
+        else:
+            return
+        self._data |= key not in KEYS
+
+    def on_open(self, depth: int, bracket: str, at: int) -> None:
+        if depth == 1 and bracket != _OPENING:
+            self._base = 2
+        elif depth == self._base:
+            self._objects.append(_Object(at))
+            self._data |= bracket != _OPENING
+        else:
+            self._open_value(depth, bracket, at)
+
+    def on_close(self, depth: int, end: int) -> None:
+        if depth < self._base:
+            return
+        item = self._objects[-1]
+        if depth == self._base:
+            item.end = end
+        elif depth == item.depth and item.arguments_end is None:
+            item.arguments_end = end
+            if item.stream:
+                item.stream.end = end
+
+    def on_scalar(self, depth: int, text: str | None) -> None:
+        if depth < self._base:
+            self._data = self._stray = True
+            return
+        item = self._objects[-1]
+        key = item.current(depth - self._base)
+        if key == "name" or (key == "function" and depth == self._base):
+            self._data |= text is None
+            self._named(item, text or "")
+        elif key == "type":
+            self._data |= text != "function"
+
+    def _open_value(self, depth: int, bracket: str, at: int) -> None:
+        item = self._objects[-1]
+        key = item.current(depth - 1 - self._base)
+        if key in ARGUMENTS:
+            if bracket == _OPENING and item.arguments is None:
+                item.arguments, item.depth = at, depth
+                self._commit(item)
+        elif key is not None:
+            self._data |= key != "function" or depth != self._base + 1 or bracket != _OPENING
+
+    def _named(self, item: _Object, name: str) -> None:
+        item.name = unescape(name)
+        self._data |= not (self._place.alone or self._known(item.name))
+        self._commit(item)
+
+    def _commit(self, item: _Object) -> None:
+        if self._data or item.stream or item.arguments is None or not self._known(item.name):
+            return
+        item.stream = Stream(len(self._objects) - 1, item.name or "", item.arguments, item.arguments_end)
+        self._streams.append(item.stream)
+
+    def _known(self, name: str | None) -> bool:
+        return name is not None and self._place.toolbox.get(name) is not None
+
+    def _is_call(self, found: Sequence[Outcome | None]) -> bool:
+        if any(item and self._known(item.name) for item in found):
+            return True
+        if self._place.tagged:
+            return bool(found) and not self._stray
+        whole = self._place.alone and not self._data and bool(found)
+        pairs = zip(found, self._objects, strict=True)
+        return whole and all(one or self._known(item.name) for one, item in pairs)
+
+    def _broken_calls(self, raw: str, *, truncated: bool) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for item in self._objects:
+            text = item.text(raw)
+            if item.end is not None:
+                outcomes.append(read(text, self._place.toolbox) or shapeless(text))
+            elif truncated or not self._broken:
+                outcomes.append(cut_off(item.name, text.source, truncated=truncated))
+            else:
+                outcomes.append(Bad(item.name, text.source, "malformed", why(text.source)))
+        return outcomes

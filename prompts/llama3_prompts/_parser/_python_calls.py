@@ -1,0 +1,253 @@
+"""Calls that look like Python: ``[f(a=1), g("x")]``, and ``brave_search.call(query="...")``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from llama3_prompts._parser._literals import Arguments, NotPlainError, read_arguments
+from llama3_prompts._parser._outcome import Bad, Outcome, bind, cut_off
+from llama3_prompts._parser._scanner import Place, Stream, Verdict
+from llama3_prompts._toolbox import Tool, Toolbox
+
+_CLOSER: Final = {"(": ")", "[": "]", "{": "}"}
+_HOW: Final = 'write plain values only, like name(city="Paris", days=3)'
+
+
+class Brackets:
+    """Finds where a bracketed Python expression ends: brackets must match, quotes hide them."""
+
+    def __init__(self) -> None:
+        self._stack: list[str] = []
+        self._quote = ""
+        self._run = ""
+        self._escaped = False
+
+    def feed(self, char: str) -> Verdict:
+        """Takes a character, the opening bracket first."""
+        if self._quote:
+            self._in_string(char)
+            return Verdict.MORE
+        if char in "'\"":
+            self._opening_quote(char)
+            return Verdict.MORE
+        self._end_run()
+        if char in _CLOSER:
+            self._stack.append(_CLOSER[char])
+        elif char in ")]}":
+            if self._stack[-1] != char:
+                return Verdict.FAIL
+            self._stack.pop()
+        return Verdict.MORE if self._stack else Verdict.DONE
+
+    def _opening_quote(self, char: str) -> None:
+        # One quote opens; two are an empty string, unless a third follows.
+        if self._run and self._run[0] != char:
+            self._run = ""
+        self._run += char
+        if len(self._run) == 1:
+            self._quote = char
+        elif len(self._run) == 3:
+            self._quote, self._run = self._run, ""
+
+    def _end_run(self) -> None:
+        self._run = ""
+
+    def _in_string(self, char: str) -> None:
+        if self._escaped:
+            self._escaped = False
+        elif char == "\\":
+            self._escaped = True
+            self._run = ""
+        elif len(self._quote) == 1:
+            self._short(char)
+        else:
+            self._run = self._run + char if char == self._quote[0] else ""
+            if self._run == self._quote:
+                self._quote = self._run = ""
+
+    def _short(self, char: str) -> None:
+        if char == self._quote:
+            self._quote = ""
+            self._run = char * 2 if self._run else ""
+        else:
+            self._run = ""
+
+
+class PythonCalls:
+    """Follows ``[name(...), name(...)]``. Anything else in the brackets makes it prose, or code."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._position = 0
+        self._state = "open"
+        self._name: list[str] = []
+        self._brackets = Brackets()
+        self._calls: list[tuple[str, int, int]] = []
+        self._start = 0
+
+    @property
+    def committed(self) -> bool:
+        return False
+
+    @property
+    def streams(self) -> Sequence[Stream]:
+        return ()
+
+    def feed(self, char: str) -> Verdict:
+        verdict = self._arguments(char) if self._state == "arguments" else self._between(char)
+        self._position += verdict is not Verdict.FAIL
+        return verdict
+
+    def outcomes(self, raw: str) -> list[Outcome] | None:
+        found = [read_call(name, raw[a:b], self._place.toolbox) for name, a, b in self._calls]
+        if self._place.tagged:
+            clean = all(item.name in self._place.toolbox.names for item in found)
+            return found if clean and not any(_broken(item) for item in found) else None
+        return found
+
+    def firm(self, outcomes: Sequence[Outcome]) -> bool:
+        known = any(item.name in self._place.toolbox.names for item in outcomes)
+        return known and not self._place.tagged
+
+    def unfinished(self, raw: str, *, truncated: bool) -> list[Outcome] | None:
+        if self._place.tagged or not self._place.alone or not self._calls_known():
+            return None
+        found = [read_call(name, raw[a:b], self._place.toolbox) for name, a, b in self._calls]
+        if self._state == "arguments":
+            found.append(cut_off("".join(self._name), raw[self._start :], truncated=truncated))
+        return found
+
+    def _calls_known(self) -> bool:
+        names = [name for name, _, _ in self._calls]
+        if self._state == "arguments":
+            names.append("".join(self._name))
+        return bool(names) and all(self._place.toolbox.get(name) for name in names)
+
+    def _between(self, char: str) -> Verdict:
+        if self._state == "open":
+            self._state = "name"
+            return Verdict.MORE if char == "[" else Verdict.FAIL
+        if self._state == "name" and char == "(" and self._name:
+            return self._open_arguments(char)
+        if self._state == "name" and _continues(self._name, char):
+            self._name.append(char)
+            return Verdict.MORE
+        if char.isspace() and not self._name:
+            return Verdict.MORE
+        if self._state == "after" and char in ",]":
+            self._state = "name"
+            return Verdict.MORE if char == "," else Verdict.DONE
+        return Verdict.FAIL
+
+    def _open_arguments(self, char: str) -> Verdict:
+        known = self._place.toolbox.get("".join(self._name)) is not None
+        if not known and (self._place.tagged or not self._place.alone):
+            return Verdict.FAIL
+        self._state = "arguments"
+        self._start = self._position + 1
+        self._brackets = Brackets()
+        return self._brackets.feed(char)
+
+    def _arguments(self, char: str) -> Verdict:
+        verdict = self._brackets.feed(char)
+        if verdict is Verdict.DONE:
+            self._calls.append(("".join(self._name), self._start, self._position))
+            self._name.clear()
+            self._state = "after"
+            return Verdict.MORE
+        return verdict
+
+
+class DottedCall:
+    """Follows ``brave_search.call(...)`` of an enabled built-in, a call where nothing else is said."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._head: list[str] = []
+        self._brackets: Brackets | None = None
+        self._names = {f"{name}.call(": name for name in place.toolbox.dotted}
+        self._name: str | None = None
+
+    @staticmethod
+    def may_begin(char: str, toolbox: Toolbox) -> bool:
+        """Whether a built-in's name begins with this character."""
+        return any(name.startswith(char) for name in toolbox.dotted)
+
+    @property
+    def committed(self) -> bool:
+        return False
+
+    @property
+    def streams(self) -> Sequence[Stream]:
+        return ()
+
+    def feed(self, char: str) -> Verdict:
+        if self._brackets:
+            return self._brackets.feed(char)
+        self._head.append(char)
+        head = "".join(self._head)
+        if not any(name.startswith(head) for name in self._names):
+            return Verdict.FAIL
+        self._name = self._names.get(head)
+        if self._name:
+            self._brackets = Brackets()
+            return self._brackets.feed(char)
+        return Verdict.MORE
+
+    def outcomes(self, raw: str) -> list[Outcome] | None:
+        assert self._name is not None
+        return [read_call(self._name, raw[len(self._head) : -1], self._place.toolbox, any_name=True)]
+
+    def firm(self, outcomes: Sequence[Outcome]) -> bool:  # noqa: ARG002 - prose or code may follow
+        return False
+
+    def unfinished(self, raw: str, *, truncated: bool) -> list[Outcome] | None:
+        if self._name is None:
+            return None
+        return [cut_off(self._name, raw[len(self._head) :], truncated=truncated)]
+
+
+def read_call(name: str, source: str, toolbox: Toolbox, *, any_name: bool = False) -> Outcome:
+    """The call with its arguments bound by name and, where they have none, by the tool's signature.
+
+    Args:
+        name: The tool's name.
+        source: What stands between the parentheses.
+        toolbox: The tools.
+        any_name: Whether a single argument may go by a wrong name, as in ``brave_search.call(q="...")``.
+    """
+    tool = toolbox.get(name)
+    if tool is None:
+        return Bad(name, source, "unknown_tool", toolbox.unknown(name))
+    try:
+        arguments = read_arguments(source)
+    except NotPlainError as error:
+        return Bad(name, source, "malformed", f"the arguments of {name}() cannot be read: {error}; {_HOW}")
+    bound = _bound(tool, arguments, any_name=any_name)
+    if isinstance(bound, str):
+        return Bad(name, source, "arguments", bound)
+    return bind(toolbox, name, bound, source)
+
+
+def _bound(tool: Tool, arguments: Arguments, *, any_name: bool) -> dict[str, Any] | str:
+    values = [*arguments.positional, *arguments.named.values()]
+    if any_name and len(values) == len(tool.parameters) == 1:
+        return {tool.parameters[0]: values[0]}
+    if len(arguments.positional) > len(tool.parameters):
+        return f"{tool.name}() takes at most {len(tool.parameters)} arguments"
+    bound = dict(zip(tool.parameters, arguments.positional, strict=False))
+    twice = bound.keys() & arguments.named.keys()
+    if twice:
+        return f"{tool.name}() is given the argument {sorted(twice)[0]!r} twice"
+    return bound | arguments.named
+
+
+def _broken(item: Outcome) -> bool:
+    return isinstance(item, Bad) and item.kind == "malformed"
+
+
+def _continues(name: list[str], char: str) -> bool:
+    return char == "_" or (
+        char.isascii() and (char.isalpha() or (bool(name) and (char.isdigit() or char in ".-")))
+    )

@@ -1,0 +1,404 @@
+"""The one state machine that reads assistant messages, whole or in chunks.
+
+Text flows out as it comes. Where a call might begin, a dialect's scanner follows the candidate and the text
+is held until the scanner knows. A candidate that turns out to be no call becomes text again or, after
+``<|python_tag|>``, code. Each character is looked at a bounded number of times.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from langchain_core.messages import AIMessage
+
+from llama3_prompts._codec import Piece
+from llama3_prompts._parser._dialects import BRACKET, list_scanner, scanner_for
+from llama3_prompts._parser._json_calls import JsonCalls
+from llama3_prompts._parser._lexer import Lexer
+from llama3_prompts._parser._message import MessageBuilder
+from llama3_prompts._parser._outcome import Outcome, code_call
+from llama3_prompts._parser._scanner import Place, Scanner, Verdict
+from llama3_prompts._tokenizer import CONTROLS, END_HEADER, IGNORED, PYTHON_TAG, START_HEADER, TERMINATORS
+from llama3_prompts._toolbox import BUILTIN_TOOLS, CODE_INTERPRETER, Toolbox, ToolLike
+from llama3_prompts.events import Event
+
+_TRIGGER: Final = re.compile(r"[{\[<]")
+_NO_CALL_AFTER: Final = re.compile(r"[\w`'\"(\[{=]")
+_MAX_ROLE: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class _Undecided:
+    """Calls if nothing but calls is in the message; otherwise the text, or the code, they look like."""
+
+    raw: str
+    outcomes: list[Outcome]
+
+
+class StreamParser:
+    """Reads an assistant message while it is written.
+
+    It never raises on what a model may write, and it never evaluates anything.
+
+    Args:
+        tools: Custom tools: typed functions, LangChain tools, pydantic models or OpenAI function schemas.
+        code_interpreter: Whether the model may write code to be run.
+        builtin_tools: The tools that may be called as ``name.call(...)``.
+        first_call: The number in the id of the first call, "call_1" by default.
+    """
+
+    def __init__(
+        self,
+        tools: Sequence[ToolLike] = (),
+        code_interpreter: bool = True,
+        builtin_tools: Sequence[str] = BUILTIN_TOOLS,
+        *,
+        first_call: int = 1,
+    ) -> None:
+        self._set_up(Toolbox(tools, code_interpreter, builtin_tools), first_call)
+
+    @classmethod
+    def from_toolbox(cls, toolbox: Toolbox, *, first_call: int = 1) -> StreamParser:
+        """A parser over a toolbox that is already made."""
+        parser = cls.__new__(cls)
+        parser._set_up(toolbox, first_call)
+        return parser
+
+    def _set_up(self, toolbox: Toolbox, first_call: int) -> None:
+        self._toolbox = toolbox
+        self._lexer = Lexer()
+        self._out = MessageBuilder(first_call)
+        self._read = self._in_text
+        self._scanner: Scanner | None = None
+        self._raw: list[str] = []
+        self._shown: dict[int, int] = {}
+        self._queue: list[str | _Undecided] = []
+        self._code: list[str] = []
+        self._role: list[str] = []
+        self._last = ""
+        self._waiting = True
+        self._tagged = False
+        self._spoken = False
+        self._foreign = False
+        self._newlines = 0
+
+    def feed(self, chunk: str | Piece) -> list[Event]:
+        """Takes the next part of the message.
+
+        Args:
+            chunk: Text in which control tokens are visible by name, or a decoded `Piece`. In a piece that is
+                not special, a control token's name is just what somebody typed.
+
+        Returns:
+            What is certain now. Over the whole message, text deltas add up to its content.
+        """
+        pieces = self._lexer.feed(chunk) if isinstance(chunk, str) else [*self._lexer.finish(), chunk]
+        self._take(pieces)
+        return self._out.take_events()
+
+    def finish(self, truncated: bool = False) -> AIMessage:
+        """Ends the message.
+
+        Args:
+            truncated: Whether the token limit, or somebody's stop, cut it off. Code that was cut off is no
+                call.
+
+        Returns:
+            The message: its text, `tool_calls` and `invalid_tool_calls`. The `error` of an invalid call says
+            what to mend; `response_metadata["invalid_kinds"]` names its kind by its id: "malformed",
+            "truncated", "unknown_tool" or "arguments".
+        """
+        return self.end(truncated=truncated)[1]
+
+    def end(self, *, truncated: bool = False) -> tuple[list[Event], AIMessage]:
+        """Like `finish`, with the last events: those of what was still held back."""
+        self._take(self._lexer.finish())
+        self._end(cut_code=truncated, cut_call=True)
+        return self._out.take_events(), self._out.message(truncated=truncated)
+
+    def _take(self, pieces: Sequence[Piece]) -> None:
+        for piece in pieces:
+            if piece.special and piece.text in CONTROLS:
+                self._control(piece.text)
+            else:
+                self._text(piece.text)
+
+    def _text(self, text: str) -> None:
+        at = 0
+        while at < len(text):
+            at = self._read(text, at)
+        self._show_streams()
+
+    def _control(self, name: str) -> None:
+        if name in IGNORED:
+            return
+        if name == END_HEADER:
+            self._end_header()
+            return
+        self._end(cut_code=False, cut_call=False, blank_is_text=name in TERMINATORS)
+        if name == START_HEADER:
+            self._read = self._in_header
+        elif name == PYTHON_TAG:
+            self._tagged = not self._foreign
+
+    # What is read where. Each takes text from `at` on and returns how far it came.
+
+    def _in_text(self, text: str, at: int) -> int:
+        if self._newlines:
+            self._newlines = self._newlines - 1 if text[at] == "\n" else 0
+            if text[at] == "\n":
+                return at + 1
+        if self._foreign:
+            self._say(text[at:])
+            return len(text)
+        return self._in_waiting(text, at) if self._waiting else self._in_prose(text, at)
+
+    def _in_waiting(self, text: str, at: int) -> int:
+        """Before the first word: at the start, after the tag, after a call."""
+        char = text[at]
+        if char.isspace() or (char in ";," and self._after_call()):
+            self._queue.append(char)
+            return at + 1
+        if not self._begin(char, at_start=True):
+            self._release()
+            return at
+        return at + 1
+
+    def _in_prose(self, text: str, at: int) -> int:
+        match = _TRIGGER.search(text, at)
+        stop = match.start() if match else len(text)
+        self._say(text[at:stop])
+        if match is None:
+            return stop
+        if _NO_CALL_AFTER.match(self._last) or not self._begin(match.group(), at_start=False):
+            self._say(match.group())
+        return stop + 1
+
+    def _in_opening(self, text: str, at: int) -> int:
+        """After a ``[``, until the next character tells which kind of list it might be."""
+        char = text[at]
+        if char.isspace():
+            self._raw.append(char)
+            return at + 1
+        self._scanner = list_scanner(char, self._place())
+        if self._scanner is None:
+            self._fail()
+            return at
+        for held in self._raw:
+            self._scanner.feed(held)
+        self._read = self._in_candidate
+        return at
+
+    def _in_candidate(self, text: str, at: int) -> int:
+        assert self._scanner is not None
+        while at < len(text):
+            verdict = self._scanner.feed(text[at])
+            if verdict is Verdict.FAIL:
+                self._fail()
+                return at
+            self._raw.append(text[at])
+            at += 1
+            if self._tagged and self._scanner.committed:
+                self._settle()
+            if verdict is Verdict.DONE:
+                self._complete()
+                return at
+            if verdict is Verdict.DATA:
+                self._fail()
+                self._read = self._in_data
+                return at
+        return at
+
+    def _in_data(self, text: str, at: int) -> int:
+        """Inside JSON that is no call: text, whatever it holds."""
+        assert isinstance(self._scanner, JsonCalls)
+        stop, verdict = at, Verdict.MORE
+        while stop < len(text) and verdict is Verdict.MORE:
+            verdict = self._scanner.go_on(text[stop])
+            stop += verdict is not Verdict.FAIL
+        if verdict is not Verdict.MORE:
+            self._read = self._in_text
+        self._say(text[at:stop])
+        return stop
+
+    def _in_code(self, text: str, at: int) -> int:
+        self._code.append(text[at:])
+        self._out.add_slice(self._out.calls, CODE_INTERPRETER, text[at:])
+        return len(text)
+
+    def _in_header(self, text: str, at: int) -> int:
+        self._role.append(text[at])
+        if len(self._role) > _MAX_ROLE:
+            self._end_role()
+        return at + 1
+
+    # What happens there.
+
+    def _place(self) -> Place:
+        return Place(self._toolbox, alone=not self._spoken, tagged=self._tagged)
+
+    def _begin(self, char: str, *, at_start: bool) -> bool:
+        """Starts to follow a candidate, if one may begin with this character."""
+        self._scanner = None
+        if char == BRACKET:
+            self._read = self._in_opening
+        else:
+            self._scanner = scanner_for(char, self._place(), at_start=at_start and not self._spoken)
+            if self._scanner is None:
+                return False
+            self._scanner.feed(char)
+            self._read = self._in_candidate
+        self._raw = [char]
+        self._shown = {}
+        return True
+
+    def _complete(self) -> None:
+        assert self._scanner is not None
+        raw = "".join(self._raw)
+        outcomes = self._scanner.outcomes(raw)
+        if outcomes is None:
+            self._fail()
+            return
+        if self._scanner.firm(outcomes):
+            self._settle()
+            self._add(outcomes)
+        else:
+            self._queue.append(_Undecided(raw, outcomes))
+        self._raw = []
+        self._read = self._in_text
+        self._waiting = True
+
+    def _fail(self) -> None:
+        self._queue.append("".join(self._raw))
+        self._raw = []
+        self._release()
+
+    def _release(self) -> None:
+        """What is held is no call: after the tag it is code, elsewhere text."""
+        held = "".join(item.raw if isinstance(item, _Undecided) else item for item in self._queue)
+        self._queue = []
+        self._waiting = False
+        if self._tagged:
+            self._tagged = False
+            self._read = self._in_code
+            if held:
+                self._in_code(held, 0)
+        else:
+            self._read = self._in_text
+            self._say(held)
+
+    def _settle(self) -> None:
+        """What is held is calls, and the separators between them."""
+        self._tagged = False
+        held, self._queue = self._queue, []
+        for item in held:
+            if isinstance(item, _Undecided):
+                self._add_new(item.outcomes)
+
+    def _add(self, outcomes: Sequence[Outcome]) -> None:
+        self._show_streams()
+        self._add_new(outcomes)
+        self._shown = {}
+
+    def _add_new(self, outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            self._out.add(outcome)
+
+    def _show_streams(self) -> None:
+        """Tells of the arguments that came since the last time."""
+        if self._scanner is None or not self._raw or not self._scanner.committed:
+            return
+        if self._queue:
+            self._settle()
+        # Only the last of those told of can have grown, so a list of many calls costs no more.
+        for stream in self._scanner.streams[max(0, len(self._shown) - 1) :]:
+            shown = self._shown.get(stream.ordinal, stream.start)
+            end = len(self._raw) if stream.end is None else stream.end
+            if end > shown:
+                self._out.add_slice(
+                    self._out.calls + stream.ordinal, stream.name, "".join(self._raw[shown:end])
+                )
+                self._shown[stream.ordinal] = end
+
+    def _say(self, text: str) -> None:
+        if text:
+            self._waiting = False
+            self._last = text[-1]
+            self._spoken = self._spoken or not text.isspace()
+            self._out.add_text(text)
+
+    def _after_call(self) -> bool:
+        return self._out.calls > 0 or any(isinstance(item, _Undecided) for item in self._queue)
+
+    def _end(self, *, cut_code: bool, cut_call: bool, blank_is_text: bool = True) -> None:
+        """Ends a stretch between control tokens: whatever is held is decided now."""
+        if self._raw:
+            self._end_candidate(truncated=cut_call)
+        if self._read == self._in_header:
+            self._end_role()
+        if any(isinstance(item, _Undecided) for item in self._queue):
+            self._settle()
+        if self._tagged or self._read == self._in_code:
+            self._end_code(truncated=cut_code)
+        elif blank_is_text and not self._out.calls:
+            self._say("".join(item for item in self._queue if isinstance(item, str)))
+        self._queue, self._code = [], []
+        self._read = self._in_text
+        self._last = ""
+        self._waiting = True
+
+    def _end_candidate(self, *, truncated: bool) -> None:
+        raw = "".join(self._raw)
+        outcomes = self._scanner.unfinished(raw, truncated=truncated) if self._scanner else None
+        if outcomes is None:
+            self._fail()
+            return
+        self._settle()
+        self._add(outcomes)
+        self._raw = []
+
+    def _end_code(self, *, truncated: bool) -> None:
+        held = [item for item in self._queue if isinstance(item, str)]
+        outcome = code_call(self._toolbox, "".join([*held, *self._code]), truncated=truncated)
+        self._tagged = False
+        self._out.add(outcome)
+
+    def _end_header(self) -> None:
+        if self._read == self._in_header:
+            self._foreign = "".join(self._role).strip() != "assistant"
+            self._role = []
+            self._read = self._in_text
+            self._newlines = 2
+
+    def _end_role(self) -> None:
+        role, self._role = "".join(self._role), []
+        self._read = self._in_text
+        self._say(role)
+
+
+def parse(
+    text: str,
+    tools: Sequence[ToolLike] = (),
+    code_interpreter: bool = True,
+    builtin_tools: Sequence[str] = BUILTIN_TOOLS,
+    *,
+    truncated: bool = False,
+) -> AIMessage:
+    """Reads a whole assistant message.
+
+    Args:
+        text: What the model wrote, control tokens visible by name.
+        tools: See `StreamParser`.
+        code_interpreter: See `StreamParser`.
+        builtin_tools: See `StreamParser`.
+        truncated: Whether the message was cut off.
+
+    Returns:
+        The message, as `StreamParser.finish` returns it.
+    """
+    parser = StreamParser(tools, code_interpreter, builtin_tools)
+    parser.feed(text)
+    return parser.finish(truncated)

@@ -1,0 +1,270 @@
+"""The one truth of a conversation: a list of token ids that only grows, with the messages as a view of it."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+    messages_from_dict,
+    messages_to_dict,
+)
+
+from llama3_prompts._codec import Codec
+from llama3_prompts._parser import StreamParser
+from llama3_prompts._render import assistant_pieces
+from llama3_prompts._system import DEFAULT_INSTRUCTIONS, system_text
+from llama3_prompts._tokenizer import BEGIN_OF_TEXT, END_HEADER, EOT, START_HEADER, Tokenizer
+from llama3_prompts._toolbox import Toolbox
+
+_PLAIN_FAMILY: Final = "3"
+_FAMILIES: Final = (_PLAIN_FAMILY, "3.1", "3.2", "3.3")
+_ROLES: Final = ((SystemMessage, "system"), (HumanMessage, "user"), (ToolMessage, "ipython"))
+_STATE_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where one message lies in the transcript: ``ids[start:end]``, header and terminator included."""
+
+    start: int
+    end: int
+
+
+class Transcript:
+    """A conversation with a Llama 3 model.
+
+    What people and tools write is encoded once, with control tokens inert. What the model wrote is kept
+    exactly as it came. Nothing is ever rendered a second time, so each prompt begins with all the ids of the
+    one before.
+
+    Args:
+        tokenizer: A fast tokenizer with Llama 3's special tokens by name.
+        family: "3.1", "3.2" or "3.3": all three are written in 3.1's form, which all three can read. Or "3",
+            the first Llama 3: plain chat, because that model knows no tools.
+        instructions: What the assistant is told in the system message.
+        tools: Custom tools: typed functions, LangChain tools, pydantic models or OpenAI function schemas.
+        builtin_tools: Tools that the model knows by training, such as ``brave_search``.
+        code_interpreter: Whether the model may write Python to be run.
+        today: The date the model is told; today's by default, and fixed from then on.
+
+    Raises:
+        ValueError: The family is unknown or knows no tools, or the tokenizer lacks the special tokens.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        family: str = "3.1",
+        *,
+        instructions: str = DEFAULT_INSTRUCTIONS,
+        tools: Sequence[Any] = (),
+        builtin_tools: Sequence[str] = (),
+        code_interpreter: bool = False,
+        today: datetime.date | None = None,
+    ) -> None:
+        self._start_empty(tokenizer, family, Toolbox(tools, code_interpreter, builtin_tools))
+        text = instructions
+        if family != _PLAIN_FAMILY:
+            text = system_text(
+                instructions=instructions,
+                schemas=self._toolbox.schemas,
+                builtin_tools=builtin_tools,
+                code_interpreter=code_interpreter,
+                today=today or datetime.date.today(),
+            )
+        self._ids.append(self._codec.special(BEGIN_OF_TEXT))
+        self._add_plain(SystemMessage(text), "system")
+
+    def _start_empty(self, tokenizer: Tokenizer, family: str, toolbox: Toolbox) -> None:
+        if family not in _FAMILIES:
+            raise ValueError(f"unknown family {family!r}; the families are {', '.join(_FAMILIES)}")
+        if family == _PLAIN_FAMILY and toolbox.names:
+            raise ValueError(
+                f"Llama 3 (family {family!r}) knows no tools, but was offered {', '.join(toolbox.names)}; "
+                "use a Llama 3.1, 3.2 or 3.3, or offer neither tools nor a code interpreter"
+            )
+        self._codec = Codec(tokenizer, tools=family != _PLAIN_FAMILY)
+        self._family = family
+        self._toolbox = toolbox
+        self._ids: list[int] = []
+        self._spans: list[Span] = []
+        self._messages: list[BaseMessage] = []
+        self._calls = 0
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Every id of the conversation, from ``<|begin_of_text|>`` to the last terminator."""
+        return tuple(self._ids)
+
+    @property
+    def messages(self) -> list[BaseMessage]:
+        """The messages, the system message first, one for each of `spans`."""
+        return list(self._messages)
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Where each message lies in `ids`."""
+        return tuple(self._spans)
+
+    @property
+    def codec(self) -> Codec:
+        """The encoder and decoder of this conversation."""
+        return self._codec
+
+    @property
+    def family(self) -> str:
+        """The model family the conversation is written for."""
+        return self._family
+
+    @property
+    def position(self) -> int:
+        """The number of ids so far; a place to `rewind` to."""
+        return len(self._ids)
+
+    def append(self, message: BaseMessage) -> None:
+        """Adds a message that this model did not generate here.
+
+        An `AIMessage` from elsewhere is rendered once, in the form the model was trained to write.
+
+        Raises:
+            TypeError: The message is of a kind that Llama 3's format does not have.
+        """
+        if isinstance(message, AIMessage):
+            self._add_foreign(message)
+            return
+        for kind, role in _ROLES:
+            if isinstance(message, kind):
+                self._add_plain(message, role)
+                return
+        raise TypeError(
+            f"cannot add a {type(message).__name__}; "
+            "use a SystemMessage, HumanMessage, AIMessage or ToolMessage"
+        )
+
+    def open_assistant(self) -> list[int]:
+        """What to generate from: all ids and the assistant's header. The transcript does not change."""
+        return self._ids + self._header("assistant")
+
+    def add_generated(self, ids: Sequence[int]) -> AIMessage:
+        """Adds what the model generated after `open_assistant`, exactly as it came.
+
+        Args:
+            ids: The generated ids, with the terminator if there was one. Without one the message counts as
+                cut off, and the transcript closes it with ``<|eot_id|>``.
+
+        Returns:
+            The message as read by the parser, with call ids that are unique in this conversation.
+        """
+        cut = not ids or ids[-1] not in self._codec.stop_ids
+        parser = self.parser()
+        for piece in self._codec.pieces(ids):
+            parser.feed(piece)
+        message = parser.finish(truncated=cut)
+        ending = [self._codec.special(EOT)] if cut else []
+        self._add(message, [*self._header("assistant"), *ids, *ending])
+        return message
+
+    def parser(self) -> StreamParser:
+        """A parser for the next assistant message: same tools, and the call ids `add_generated` will give."""
+        return StreamParser.from_toolbox(self._toolbox, first_call=self._calls + 1)
+
+    def rewind(self, position: int) -> None:
+        """Forgets everything after `position`.
+
+        Args:
+            position: An earlier `position`, or the end of one of the `spans`.
+
+        Raises:
+            ValueError: No message ends there.
+        """
+        kept = [span for span in self._spans if span.end <= position]
+        if not kept or kept[-1].end != position:
+            raise ValueError(
+                f"cannot rewind to {position!r}: no message ends there; use an earlier .position"
+            )
+        del self._ids[position:], self._spans[len(kept) :], self._messages[len(kept) :]
+
+    def branch(self) -> Transcript:
+        """A conversation of its own that begins with this one's ids."""
+        twin = copy.copy(self)
+        twin._ids, twin._spans, twin._messages = self._ids[:], self._spans[:], self._messages[:]
+        return twin
+
+    def to_state(self) -> dict[str, Any]:
+        """Everything needed to continue elsewhere, as JSON-able values."""
+        return {
+            "version": _STATE_VERSION,
+            "family": self._family,
+            "special_ids": self._codec.special_ids,
+            "toolbox": self._toolbox.to_state(),
+            "calls": self._calls,
+            "ids": list(self._ids),
+            "spans": [[span.start, span.end] for span in self._spans],
+            "messages": messages_to_dict(self._messages),
+        }
+
+    @classmethod
+    def from_state(
+        cls, tokenizer: Tokenizer, state: Mapping[str, Any], *, tools: Sequence[Any] | None = None
+    ) -> Transcript:
+        """The conversation that `to_state` described.
+
+        Args:
+            tokenizer: The tokenizer it was written with.
+            state: What `to_state` returned.
+            tools: The live tools, for their own validation; by default arguments are checked by the stored
+                schemas.
+
+        Raises:
+            ValueError: The state is of another version, or was written with another tokenizer.
+        """
+        if state.get("version") != _STATE_VERSION:
+            raise ValueError(f"cannot read a transcript state of version {state.get('version')!r}")
+        twin = cls.__new__(cls)
+        twin._start_empty(tokenizer, state["family"], Toolbox.from_state(state["toolbox"], tools))
+        if twin._codec.special_ids != state["special_ids"]:
+            raise ValueError("the transcript was written with another tokenizer; load that one")
+        twin._calls = state["calls"]
+        twin._ids = list(state["ids"])
+        twin._spans = [Span(start, end) for start, end in state["spans"]]
+        twin._messages = list(messages_from_dict(state["messages"]))
+        return twin
+
+    def _add_plain(self, message: BaseMessage, role: str) -> None:
+        body = self._codec.encode(str(message.text))
+        self._add(message, [*self._header(role), *body, self._codec.special(EOT)])
+
+    def _add_foreign(self, message: AIMessage) -> None:
+        ids = self._header("assistant")
+        for piece in assistant_pieces(message, self._toolbox):
+            ids += [self._codec.special(piece.text)] if piece.special else self._codec.encode(piece.text)
+        self._add(message, ids)
+
+    def _add(self, message: BaseMessage, ids: list[int]) -> None:
+        start = len(self._ids) if self._spans else 0
+        self._ids += ids
+        self._spans.append(Span(start, len(self._ids)))
+        self._messages.append(message)
+        if isinstance(message, AIMessage):
+            self._calls = max(self._calls, _last_call(message))
+
+    def _header(self, role: str) -> list[int]:
+        start, end = self._codec.special(START_HEADER), self._codec.special(END_HEADER)
+        # The blank line is encoded by itself, as in Meta's encoder: it never merges with the body.
+        return [start, *self._codec.encode(role), end, *self._codec.encode("\n\n")]
+
+
+def _last_call(message: AIMessage) -> int:
+    """The highest number among the message's ids of the form "call_7"."""
+    names = [call["id"] or "" for call in (*message.tool_calls, *message.invalid_tool_calls)]
+    numbers = [name.removeprefix("call_") for name in names if name.startswith("call_")]
+    return max((int(number) for number in numbers if number.isdecimal() and len(number) < 10), default=0)

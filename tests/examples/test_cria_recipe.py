@@ -1,0 +1,179 @@
+"""The recipe of the embedded model: generated conversations, tokenizer, optimiser, training and export."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import sys
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+from langchain_core.messages import HumanMessage
+from transformers import LlamaForCausalLM
+
+RECIPE = Path(__file__).parents[2] / "examples" / "cria"
+sys.path.insert(0, str(RECIPE))
+
+import copying  # noqa: E402
+import data  # noqa: E402
+import export  # noqa: E402
+import muon  # noqa: E402
+import score  # noqa: E402
+import tokenizer as recipe_tokenizer  # noqa: E402
+import train  # noqa: E402
+from world import generate, phrases  # noqa: E402
+from world.conversation import Segment  # noqa: E402
+
+from llama3_prompts import Transcript  # noqa: E402
+
+SEEDS = range(train.HELD_OUT + 5_000_000, train.HELD_OUT + 5_000_060)
+
+
+@pytest.fixture(scope="module")
+def conversations(tmp_path_factory: pytest.TempPathFactory) -> list[list[Segment]]:
+    scratch = tmp_path_factory.mktemp("scratch")
+    return [generate.conversation(seed, scratch) for seed in SEEDS]
+
+
+@pytest.fixture(scope="module")
+def tokenizer(conversations: list[list[Segment]]):
+    return recipe_tokenizer.train(
+        part for segments in conversations for s in segments for part in train.plain(s.text)
+    )
+
+
+def text_of(segments: list[Segment]) -> str:
+    return "".join(segment.text for segment in segments)
+
+
+def test_a_seed_gives_the_same_conversation_again(conversations, tmp_path):
+    assert text_of(generate.conversation(SEEDS[0], tmp_path)) == text_of(conversations[0])
+
+
+def test_the_interpreter_really_ran(conversations):
+    whole = "".join(map(text_of, conversations))
+    assert "completed\n[stdout]" in whole
+    assert "The answer is" in whole
+
+
+def test_conversations_are_in_the_form_that_the_transcript_writes(conversations, tokenizer):
+    """Training data and the running agent must agree to the token."""
+    compared = 0
+    for segments in conversations:
+        system = segments[0].text.split("\n\n", 1)[1].removesuffix("<|eot_id|>")
+        if "You can call these functions" in system:
+            continue
+        head, _, instructions = system.partition("\n\n")
+        today = re.search("Today Date: (.*)", head)
+        assert today
+        transcript = Transcript(
+            tokenizer,
+            "3.1",
+            instructions=instructions,
+            builtin_tools=["brave_search"] if "Tools:" in head else [],
+            code_interpreter="Environment: ipython" in head,
+            today=datetime.datetime.strptime(today[1], "%d %B %Y").date(),
+        )
+        transcript.append(HumanMessage(segments[1].text.split("\n\n", 1)[1].removesuffix("<|eot_id|>")))
+        opened = transcript.open_assistant()
+        ids, _ = data.encode(tokenizer, segments, limit=None)
+        assert ids[: len(opened)].tolist() == opened
+        compared += 1
+    assert compared > 20
+
+
+def test_only_what_the_model_writes_is_learned(conversations, tokenizer):
+    for segments in conversations:
+        ids, learn = data.encode(tokenizer, segments, limit=None)
+        assert tokenizer.decode(ids[learn]) == "".join(s.text for s in segments if s.learn)
+
+
+@pytest.mark.parametrize("bank", ["csv", "math", "text", "more"])
+def test_every_intent_is_in_its_bank(bank):
+    assert all(isinstance(texts, list) and len(texts) >= 14 for texts in phrases.bank(bank).values())
+
+
+def test_a_word_has_one_spelling_in_tokens(tokenizer):
+    inside = [
+        tokenizer.encode(text.format("price"), add_special_tokens=False)
+        for text in ("{}", "the {} of", 'df["{}"]')
+    ]
+    word = inside[0]
+    for ids in inside[1:]:
+        assert any(ids[at : at + len(word)] == word for at in range(len(ids)))
+
+
+def test_digits_stand_alone(tokenizer):
+    ids = tokenizer.encode("print(1234567 + 89)", add_special_tokens=False)
+    assert [token for token in tokenizer.convert_ids_to_tokens(ids) if token.isdigit()] == list("123456789")
+
+
+def test_digits_are_where_the_copying_data_takes_them(tokenizer):
+    assert [tokenizer.convert_ids_to_tokens(i) for i in copying.DIGITS] == list("0123456789")
+
+
+@pytest.mark.parametrize("text", ["héllo wörld", "你好 🙂", "  spaces   \n\n\ttabs", "a\x00b"])
+def test_any_text_survives(tokenizer, text):
+    assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
+
+
+def test_special_tokens_come_last_and_by_name(tokenizer):
+    ids = [tokenizer.convert_tokens_to_ids(name) for name in recipe_tokenizer.SPECIAL]
+    assert ids == list(range(len(tokenizer) - len(ids), len(tokenizer)))
+
+
+@pytest.mark.parametrize("shape", [(2, 16, 48), (3, 48, 16), (1, 32, 32)])
+def test_muon_flattens_the_spectrum(shape):
+    generator = torch.Generator().manual_seed(0)
+    spectrum = torch.linalg.svdvals(muon.orthogonalise(torch.randn(shape, generator=generator)))
+    assert 0.5 < spectrum.min() <= spectrum.max() < 1.5
+
+
+def test_what_copying_asks_for_can_be_copied():
+    ids, learn = copying.sequence(Random(3), 200, 1000)
+    for at in np.flatnonzero(learn):
+        before = [ids[i] for i in range(1, at) if ids[i - 1] == ids[at - 1]]
+        assert ids[at] in before
+
+
+def test_training_learns_stops_and_resumes(tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "TOKENS", 1024)
+    monkeypatch.setattr(train, "HELD_OUT_CONVERSATIONS", 4)
+    monkeypatch.setattr(data, "SHARD", 30)
+    monkeypatch.setattr(train, "TOKENIZER_CONVERSATIONS", 150)
+    monkeypatch.setattr(train, "body", lambda model: model.model)  # compiling takes longer than this test
+    run = train.Run(tmp_path, minutes=0.05)
+    data_folder = tmp_path / "shards"
+    data_folder.mkdir()
+    data.write_shard(run.tokenizer, 0, data_folder, tmp_path)
+    first = run.update(next(run.batches(0)))
+    run.train()
+    again = train.Run(tmp_path, minutes=0.05)
+    assert again.step == run.step > 1
+    assert again.update(next(again.batches(0))) < first
+    assert export.export(tmp_path / "model", tmp_path / "package") <= export.LARGEST
+    assert LlamaForCausalLM.from_pretrained(tmp_path / "package").dtype == torch.float16
+
+
+def test_too_large_a_model_is_not_exported(tmp_path, tokenizer, monkeypatch):
+    monkeypatch.setattr(export, "LARGEST", 1000)
+    LlamaForCausalLM(train.configuration(tokenizer)).save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    with pytest.raises(ValueError, match="train a smaller model"):
+        export.export(tmp_path / "model", tmp_path / "package")
+
+
+def test_marks_of_a_message():
+    call = '<|python_tag|>{"type": "function", "name": "f", "parameters": {"a": 1}}<|eom_id|>'
+    assert score.judge(call, call) == {"tool choice": True, "exact": True, "arguments": True}
+    other = call.replace("1", "2")
+    assert score.judge(call, other) == {"tool choice": True, "exact": False, "arguments": False}
+    assert score.judge("<|python_tag|>print(1)<|eom_id|>", "one<|eot_id|>")["tool choice"] is False
+    assert score.judge("one<|eot_id|>", "two<|eot_id|>") == {
+        "tool choice": True,
+        "exact": False,
+        "answer": False,
+    }

@@ -1,0 +1,49 @@
+"""The example scripts, with the model, the gate and the sandbox that they name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from .conftest import EXAMPLES, RunExample
+
+WEATHER = EXAMPLES / "data" / "seattle-weather.csv"
+
+
+def test_every_script_is_run_here() -> None:
+    named = set(re.findall(r"run_example\(\"(\w+\.py)\"", Path(__file__).read_text()))
+    assert named == {path.name for path in EXAMPLES.glob("*.py")}
+
+
+@pytest.mark.cria_answers
+def test_hello(run_example: RunExample) -> None:
+    assert str(17 * 23 + 4) in run_example("hello.py").stdout
+
+
+@pytest.mark.cria_answers
+def test_custom_function(run_example: RunExample) -> None:
+    shown = run_example("custom_function.py").stdout
+    assert "called get_weather({'city': 'Lima'})" in shown
+    assert "22" in shown.splitlines()[-1]
+
+
+@pytest.mark.cria_answers
+def test_csv_analysis(run_example: RunExample, tmp_path: Path) -> None:
+    shown = run_example("csv_analysis.py").stdout
+    frame = pd.read_csv(WEATHER)
+    assert f"{frame['temp_max'].mean():.2f}" in shown
+    assert str(frame["temp_max"].median()) in shown
+    assert "saved plots/plot-1.png" in shown
+    with Image.open(tmp_path / "plots" / "plot-1.png") as plot:
+        assert len(set(plot.convert("L").tobytes())) > 10
+
+
+@pytest.mark.cria_answers
+def test_csv_analysis_of_another_file(run_example: RunExample) -> None:
+    file = EXAMPLES / "data" / "iowa-electricity.csv"
+    shown = run_example("csv_analysis.py", file, "What is the highest net_generation?").stdout
+    assert str(pd.read_csv(file)["net_generation"].max()) in shown

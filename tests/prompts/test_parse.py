@@ -1,0 +1,373 @@
+"""What each kind of message is read as. The tools are those of conftest.py, and both built-ins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage
+from langchain_core.tools import tool
+from pydantic import BaseModel, Field
+
+from llama3_prompts import parse
+
+T = "<|python_tag|>"
+CODE = "code_interpreter"
+Tools = Sequence[Callable[..., Any]]
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    text: str
+    content: str = ""
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    bad: list[tuple[str | None, str]] = field(default_factory=list)
+
+
+def code(source: str) -> list[tuple[str, dict[str, Any]]]:
+    return [(CODE, {"code": source})]
+
+
+MIX = ("mix", {"a": 1, "n": 2})
+MIX_JSON = '{"name": "mix", "parameters": {"a": 1, "n": 2}}'
+PING = '{"name": "ping", "parameters": {}}'
+
+CASES = [
+    # Answers.
+    Case("answer", "Hello there.<|eot_id|>", "Hello there."),
+    Case("nothing", "<|eot_id|>"),
+    Case("white space is kept", "\n hi \n", "\n hi \n"),
+    Case("quoted builtin", 'Try brave_search.call(query="x").', 'Try brave_search.call(query="x").'),
+    Case(
+        "builtin, then prose", 'brave_search.call(query="x") does it', 'brave_search.call(query="x") does it'
+    ),
+    Case("bracketed prose", "[refer to (annex) first]", "[refer to (annex) first]"),
+    Case("JSON data", '{"name": "oak desk", "legs": 4}', '{"name": "oak desk", "legs": 4}'),
+    Case("call inside data", f'{{"legs": {MIX_JSON}}}', f'{{"legs": {MIX_JSON}}}'),
+    Case("call in backticks", f"`{MIX_JSON}`", f"`{MIX_JSON}`"),
+    Case("list of data", '[{"a": 1}, {"b": 2}]', '[{"a": 1}, {"b": 2}]'),
+    Case(
+        "unknown tool in prose", 'A {"name": "x", "parameters": {}} b', 'A {"name": "x", "parameters": {}} b'
+    ),
+    Case("unknown, then prose", '{"name": "x", "parameters": {}} ok', '{"name": "x", "parameters": {}} ok'),
+    Case("a number", "3.5", "3.5"),
+    Case("less than", "a < b and <function", "a < b and <function"),
+    Case("tag in prose", "The <function=mix> tag", "The <function=mix> tag"),
+    Case(
+        "a tool's own schema",
+        '{"name": "mix", "description": "", "parameters": {"a": 1, "n": 2}}',
+        '{"name": "mix", "description": "", "parameters": {"a": 1, "n": 2}}',
+    ),
+    Case("Python list in prose", "[mix(a, b) for a in x]", "[mix(a, b) for a in x]"),
+    # Code is code.
+    Case("code", T + "print(1)\n<|eom_id|>", calls=code("print(1)\n")),
+    Case("text, then code", f"So: {T}print(1)<|eom_id|>", "So: ", code("print(1)")),
+    Case(
+        "code that names a tag",
+        T + 's = "<function=mix>{}</function>"',
+        calls=code('s = "<function=mix>{}</function>"'),
+    ),
+    Case("comprehension", T + "[f(v) for v in rows]", calls=code("[f(v) for v in rows]")),
+    Case("comprehension of a tool", T + "[mix(v, 1) for v in rows]", calls=code("[mix(v, 1) for v in rows]")),
+    Case("somebody's call", T + 'r = pool.call(query="x")', calls=code('r = pool.call(query="x")')),
+    Case(
+        "call and more",
+        T + 'brave_search.call(query="x").strip()',
+        calls=code('brave_search.call(query="x").strip()'),
+    ),
+    Case("dict comprehension", T + "{k: v for k, v in x}", calls=code("{k: v for k, v in x}")),
+    Case("dict, indexed", T + '{"a": 1}["a"]', calls=code('{"a": 1}["a"]')),
+    Case("a set", T + '{"a", "b"}', calls=code('{"a", "b"}')),
+    Case("a list", T + "[1, 2]", calls=code("[1, 2]")),
+    Case("a call, then code", T + MIX_JSON[:-1] + ", **x}", bad=[("mix", "not valid JSON")]),
+    Case("JSON inside code", T + f"x = {MIX_JSON}", calls=code(f"x = {MIX_JSON}")),
+    Case("two tags", f"{T}a = 1<|eom_id|>{T}a", calls=[*code("a = 1"), *code("a")]),
+    Case("an empty tag", T + " <|eom_id|>", bad=[(CODE, "no code was written")]),
+    Case(
+        "code as a call", T + 'code_interpreter.call(code="print(\\"a\\")\\nx")', calls=code('print("a")\nx')
+    ),
+    Case("code as JSON", '{"name": "code_interpreter", "parameters": {"code": "1"}}', calls=code("1")),
+    # Built-in tools.
+    Case(
+        "search",
+        T + 'brave_search.call(query="tide times")<|eom_id|>',
+        calls=[("brave_search", {"query": "tide times"})],
+    ),
+    Case(
+        "single quotes",
+        T + "brave_search.call(query='the \"big\" one')",
+        calls=[("brave_search", {"query": 'the "big" one'})],
+    ),
+    Case(
+        "escapes",
+        T + r'wolfram_alpha.call(query="a \"b\" \u00e9 \n")',
+        calls=[("wolfram_alpha", {"query": 'a "b" é \n'})],
+    ),
+    Case("another keyword", T + 'brave_search.call(q="x")', calls=[("brave_search", {"query": "x"})]),
+    Case("no keyword", T + 'brave_search.call("x")', calls=[("brave_search", {"query": "x"})]),
+    Case(
+        "without the tag", 'brave_search.call(query="x")<|eom_id|>', calls=[("brave_search", {"query": "x"})]
+    ),
+    Case(
+        "two searches",
+        T + 'brave_search.call(query="x"); brave_search.call(query="y")',
+        calls=[("brave_search", {"query": "x"}), ("brave_search", {"query": "y"})],
+    ),
+    Case(
+        "search as JSON",
+        '{"name": "brave_search", "parameters": {"query": "x"}}',
+        calls=[("brave_search", {"query": "x"})],
+    ),
+    Case("not a plain value", T + 'brave_search.call(query="a" + b)', bad=[("brave_search", "plain value")]),
+    Case("search cut off", T + 'brave_search.call(query="a', bad=[("brave_search", "cut off")]),
+    # JSON.
+    Case("JSON", MIX_JSON + "<|eot_id|>", calls=[MIX]),
+    Case("JSON after the tag", T + MIX_JSON + "<|eom_id|>", calls=[MIX]),
+    Case("arguments", '{"name": "mix", "arguments": {"a": 1, "n": 2}}', calls=[MIX]),
+    Case("arguments first", '{"parameters": {"a": 1, "n": 2}, "name": "mix"}', calls=[MIX]),
+    Case("type", '{"type": "function", "name": "mix", "parameters": {"a": 1, "n": 2}}', calls=[MIX]),
+    Case(
+        "wrapped",
+        '{"type": "function", "function": {"name": "mix", "arguments": "{\\"a\\": 1, \\"n\\": 2}"}}',
+        calls=[MIX],
+    ),
+    Case("wrapped object", '{"function": {"name": "mix", "parameters": {"a": 1, "n": 2}}}', calls=[MIX]),
+    Case("function is the name", '{"function": "mix", "parameters": {"a": 1, "n": 2}}', calls=[MIX]),
+    Case("pretty", '{\n  "name": "mix",\n  "parameters": {\n    "a": 1,\n    "n": 2\n  }\n}', calls=[MIX]),
+    Case(
+        "raw line break",
+        '{"name": "note", "parameters": {"text": "a\nb"}}',
+        calls=[("note", {"text": "a\nb"})],
+    ),
+    Case(
+        "braces in strings",
+        '{"name": "note", "parameters": {"text": "it\'s {a}}", "meta": {"k": [1]}}}',
+        calls=[("note", {"text": "it's {a}}", "meta": {"k": [1]}})],
+    ),
+    Case("no arguments", PING, calls=[("ping", {})]),
+    Case("coerced", '{"name": "mix", "parameters": {"a": "1", "n": 2.0}}', calls=[MIX]),
+    Case("text around", f"First. {MIX_JSON}\nThen.", "First. \nThen.", [MIX]),
+    *(
+        Case(f"two calls, {sep!r}", f"{MIX_JSON}{sep}{PING}", calls=[MIX, ("ping", {})])
+        for sep in ("; ", ";", "\n", ", ", ";\n", "")
+    ),
+    *(
+        Case(f"two calls after the tag, {sep!r}", f"{T}{MIX_JSON}{sep}{PING}", calls=[MIX, ("ping", {})])
+        for sep in ("; ", "\n", ", ")
+    ),
+    Case("a list of calls", f"[{MIX_JSON}, {PING}]", calls=[MIX, ("ping", {})]),
+    Case("a tagged list of calls", f"{T}[{MIX_JSON}, {PING}]", calls=[MIX, ("ping", {})]),
+    Case(
+        "a good and a bad one",
+        f'{MIX_JSON}; {{"name": "mix", "parameters": {{"a": "x", "n": 1}}}}',
+        calls=[MIX],
+        bad=[("mix", "mix() argument 'a': Input should be a valid integer")],
+    ),
+    Case(
+        "missing argument",
+        '{"name": "mix", "parameters": {"a": 1}}',
+        bad=[("mix", "mix() argument 'n': Field required")],
+    ),
+    Case(
+        "no such argument", '{"name": "ping", "parameters": {"a": 1}}', bad=[("ping", "has no argument 'a'")]
+    ),
+    Case("nearly a call", '{"name": "mix"}', bad=[("mix", "this JSON is not a call")]),
+    Case("wrong shape after the tag", T + '{"status": "ok"}', bad=[(None, "this JSON is not a call")]),
+    Case(
+        "unknown tool",
+        '{"name": "teleport", "parameters": {}}',
+        bad=[("teleport", "unknown tool 'teleport'; the tools are: get_weather, ")],
+    ),
+    Case(
+        "unknown tool after the tag",
+        T + '{"name": "teleport", "parameters": {}}',
+        bad=[("teleport", "unknown tool")],
+    ),
+    Case(
+        "unknown beside known",
+        f'{{"name": "teleport", "parameters": {{}}}}\n{PING}',
+        calls=[("ping", {})],
+        bad=[("teleport", "unknown tool")],
+    ),
+    Case("cut off", '{"name": "note", "parameters": {"text": "unfin', bad=[("note", "cut off")]),
+    Case("not closed", '{"name": "ping", "parameters": {}<|eot_id|>', bad=[("ping", "not closed")]),
+    Case("bad JSON", '{"name": "mix", "parameters": {"a": one}} so', " so", bad=[("mix", "not valid JSON")]),
+    Case("infinite", '{"name": "mix", "parameters": {"a": 1e999, "n": 1}}', bad=[("mix", "too large")]),
+    Case("repeated key", '{"name": "mix", "parameters": {"a": 1, "a": 2}}', bad=[("mix", "given twice")]),
+    Case(
+        "lone surrogate",
+        '{"name": "note", "parameters": {"text": "\\ud800"}}',
+        calls=[("note", {"text": "\ufffd"})],
+    ),
+    Case(
+        "very deep",
+        '{"name": "note", "parameters": {"text": ' + "[" * 5000 + "]" * 5000 + "}}",
+        bad=[("note", "")],
+    ),
+    # Function tags.
+    Case("tag", '<function=mix>{"a": 1, "n": 2}</function>', calls=[MIX]),
+    Case(
+        "closing tag in a string",
+        '<function=note>{"text": "</function>"}</function>',
+        calls=[("note", {"text": "</function>"})],
+    ),
+    Case(
+        "two tags, adjacent",
+        '<function=ping>{}</function><function=mix>{"a": 1,\n "n": 2}</function>',
+        calls=[("ping", {}), MIX],
+    ),
+    Case("tag after text", "Now <function=ping>{}</function>.", "Now .", [("ping", {})]),
+    Case("bad tag", '<function=mix>{"a": one}</function> so', " so", bad=[("mix", "not valid JSON")]),
+    Case("unknown tag", "<function=teleport>{}</function>", bad=[("teleport", "unknown tool")]),
+    Case("tag cut off", '<function=mix>{"a": 1', bad=[("mix", "cut off")]),
+    # Python-like lists.
+    Case("list", "[mix(a=1, n=2), ping()]<|eot_id|>", calls=[MIX, ("ping", {})]),
+    Case("tagged Python list", T + "[mix(a=1, n=2)]<|eot_id|>", calls=[MIX]),
+    Case("positional", "[mix(1, n=2)]", calls=[MIX]),
+    Case(
+        "nested values",
+        '[note(text="x), y]", meta={"a": {"b": -1}, "c": [True, false, None, 2.5]})]',
+        calls=[("note", {"text": "x), y]", "meta": {"a": {"b": -1}, "c": [True, False, None, 2.5]}})],
+    ),
+    Case(
+        "triple quotes", '[note(text="""a "quoted" word""")]', calls=[("note", {"text": 'a "quoted" word'})]
+    ),
+    Case("one bad sibling", "[mix(a=1, n=2), mix(a=1, n=)]", calls=[MIX], bad=[("mix", "cannot be read")]),
+    Case("an expression", "[mix(1, n=2+k)]", bad=[("mix", "plain values only")]),
+    Case("unpacking", "[mix(**x)]", bad=[("mix", "plain values only")]),
+    Case("too many", "[mix(1, 2, 3)]", bad=[("mix", "at most 2")]),
+    Case("unknown in a list", "[teleport()]", bad=[("teleport", "unknown tool")]),
+    Case("list cut off", "[mix(a=1, n=2), mix(a=", calls=[MIX], bad=[("mix", "cut off")]),
+    # Control tokens where they do not belong.
+    Case("stray terminators", f"<|eot_id|>{MIX_JSON}<|eom_id|><|eot_id|>", calls=[MIX]),
+    Case("leaked header", f"<|start_header_id|>assistant<|end_header_id|>\n\n{MIX_JSON}", calls=[MIX]),
+    Case(
+        "leaked user turn",
+        f"Hi<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n{MIX_JSON}",
+        "Hi" + MIX_JSON,
+    ),
+    Case("half a header", "<|start_header_id|>assis", "assis"),
+    Case("half a control token", "a <|python_", "a <|python_"),
+]
+
+
+def found(message: AIMessage) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
+    return str(message.content), [(call["name"], call["args"]) for call in message.tool_calls]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_message(case: Case, tools: Tools) -> None:
+    message = parse(case.text, tools)
+    assert found(message) == (case.content, case.calls)
+    assert [call["name"] for call in message.invalid_tool_calls] == [name for name, _ in case.bad]
+    for call, (_, part) in zip(message.invalid_tool_calls, case.bad, strict=True):
+        assert part in str(call["error"])
+
+
+def test_what_is_cut_off_is_told_from_what_is_malformed(tools: Tools) -> None:
+    cut = parse('{"name": "mix", "parameters": {"a": 1', tools, truncated=True)
+    broken = parse('{"name": "mix", "parameters": {"a": 1]}<|eot_id|>', tools)
+    assert cut.response_metadata == {"truncated": True, "invalid_kinds": {"call_1": "truncated"}}
+    assert broken.response_metadata == {"invalid_kinds": {"call_1": "malformed"}}
+
+
+def test_code_cut_off_does_not_run() -> None:
+    message = parse(T + "import shutil\nshutil.rmtree('/tmp/x", truncated=True)
+    assert message.tool_calls == []
+    assert message.invalid_tool_calls[0]["args"] == "import shutil\nshutil.rmtree('/tmp/x"
+
+
+def test_a_call_that_was_complete_before_the_cut_stands(tools: Tools) -> None:
+    assert found(parse(MIX_JSON + "\nand", tools, truncated=True)) == ("\nand", [MIX])
+
+
+def test_tools_that_are_switched_off(tools: Tools) -> None:
+    message = parse(T + "1 + 1", tools, code_interpreter=False, builtin_tools=())
+    assert message.tool_calls == []
+    assert message.invalid_tool_calls[0]["error"] == (
+        "code cannot be run here; the tools are: get_weather, note, mix, ping"
+    )
+    search = 'brave_search.call(query="x")'
+    assert found(parse(T + search, builtin_tools=())) == ("", code(search))
+    assert (
+        parse('{"name": "x", "parameters": {}}', code_interpreter=False, builtin_tools=()).invalid_tool_calls[
+            0
+        ]["error"]
+        == "unknown tool 'x'; there are no tools; answer in words"
+    )
+
+
+class Trip(BaseModel):
+    """Plans a trip."""
+
+    to: str
+    nights: int = Field(ge=1)
+
+
+@tool
+def shout(text: str) -> str:
+    """Shouts."""
+    return text.upper()
+
+
+SCHEMA = {
+    "type": "function",
+    "function": {
+        "name": "paint",
+        "description": "Paints.",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "colour": {"enum": ["red", "blue"]},
+                "schema": {"type": "array", "items": {"type": "number"}, "maxItems": 2},
+                "who": {"$ref": "#/$defs/person"},
+                "_x": {"type": ["integer", "null"]},
+            },
+            "required": ["colour"],
+            "$defs": {
+                "person": {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
+            },
+        },
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ('"Trip", "parameters": {"to": "Oslo", "nights": "2"}', {"to": "Oslo", "nights": 2}),
+        (
+            '"Trip", "parameters": {"to": "Oslo", "nights": 0}',
+            "Trip() argument 'nights': Input should be greater",
+        ),
+        ('"shout", "parameters": {"text": "a"}', {"text": "a"}),
+        ('"paint", "parameters": {"colour": "red"}', {"colour": "red"}),
+        (
+            '"paint", "parameters": {"colour": "green"}',
+            "paint() argument 'colour': Input should be 'red' or 'blue'",
+        ),
+        (
+            '"paint", "parameters": {"colour": "red", "schema": [1, "2.5"]}',
+            {"colour": "red", "schema": [1, 2.5]},
+        ),
+        (
+            '"paint", "parameters": {"colour": "red", "schema": [1, 2, 3]}',
+            "paint() argument 'schema': List should",
+        ),
+        (
+            '"paint", "parameters": {"colour": "red", "who": {"age": "7"}}',
+            {"colour": "red", "who": {"age": 7}},
+        ),
+        ('"paint", "parameters": {"colour": "red", "who": {}}', "paint() argument 'who.age': Field required"),
+        ('"paint", "parameters": {"colour": "red", "_x": null}', {"colour": "red", "_x": None}),
+    ],
+)
+def test_every_kind_of_tool_checks_its_arguments(call: str, expected: dict[str, Any] | str) -> None:
+    message = parse(f'{{"name": {call}}}', [Trip, shout, SCHEMA])
+    if isinstance(expected, dict):
+        assert message.tool_calls[0]["args"] == expected
+    else:
+        assert str(message.invalid_tool_calls[0]["error"]).startswith(expected)

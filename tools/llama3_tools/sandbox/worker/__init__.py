@@ -1,0 +1,5 @@
+"""The Python session that runs inside the sandbox. Standard library only; never imported on the host.
+
+It is shipped into the sandbox as data. Once user code has run, it is as trustworthy as that code: everything
+it says is checked on the host.
+"""

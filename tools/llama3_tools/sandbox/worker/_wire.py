@@ -1,0 +1,33 @@
+"""Frames on the socket: four bytes of length, big endian, then that many bytes of JSON."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+
+def receive(channel: socket.socket) -> dict[str, Any] | None:
+    """The next frame, or None when the host has closed the channel."""
+    head = _exactly(channel, 4)
+    body = _exactly(channel, int.from_bytes(head, "big")) if head else None
+    return json.loads(body) if body else None
+
+
+def send(channel: socket.socket, message: dict[str, Any], fds: tuple[int, ...] = ()) -> None:
+    """Send one frame, with open files attached to its first byte."""
+    body = json.dumps(message).encode()
+    data = len(body).to_bytes(4, "big") + body
+    sent = socket.send_fds(channel, [data], fds) if fds else 0
+    channel.sendall(data[sent:])
+
+
+def _exactly(channel: socket.socket, count: int) -> bytes | None:
+    parts: list[bytes] = []
+    while count:
+        part = channel.recv(min(count, 1 << 16))
+        if not part:
+            return None
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
