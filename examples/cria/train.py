@@ -23,23 +23,22 @@ import copying
 import numpy as np
 import torch
 from data import SCRATCH, SHARD, Example, batches, encode, read_shard
-from muon import Muon
+from muon import HALF, Muon
 from tokenizer import SPECIAL, VOCABULARY, load, train
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.modeling_outputs import BaseModelOutputWithPast
 from world.generate import conversation
 
-TOKENS = 8192
-HALF = torch.cpu._is_amx_tile_supported()
-"""bfloat16 is several times as fast as float32 on processors with AMX, and several times as slow without."""
-STAGES = ((0.16, 256, 3), (0.4, 512, 8), (1.0, 1024, 12))
+TOKENS = 6144
+STAGES = ((0.1, 256, 3), (0.2, 512, 8), (0.7, 704, 100), (1.0, 1280, 100))
+CONTINUED = STAGES[2:]
 """The end of each stage (share of the budget), its longest conversation, its batches to each one for copying.
 
 Attention finds what to copy much sooner among few tokens than among many.
 """
-DECAY = 0.4
-MUON_LR, ADAM_LR = 0.03, 0.006
+DECAY = 0.6
+MUON_LR, ADAM_LR = 0.02, 0.004
 SAVE_SECONDS = 200
 HELD_OUT = 900_000_000
 """Seeds from here on are never trained on."""
@@ -138,16 +137,15 @@ def stream(work: Path, seen: int, rng: Random, length: Callable[[], int]) -> Ite
         while not paths:
             time.sleep(2)
             paths = sorted((work / "shards").glob("????.npz"))
-        examples = [_cut(example, length(), rng) for example in read_shard(paths[index % len(paths)])]
+        examples = [_cut(example, length()) for example in read_shard(paths[index % len(paths)])]
         yield from batches([example for example in examples if example[1].any()], TOKENS, rng)
         (work / "seen").write_text(str(index + 1))
 
 
-def _cut(example: Example, length: int, rng: Random) -> Example:
-    """The beginning of a conversation; half of them are cut twice as short, which trains faster."""
+def _cut(example: Example, length: int) -> Example:
+    """The beginning of a conversation."""
     ids, learn = example
-    limit = length if rng.random() < 0.5 else length // 2
-    return ids[:limit], learn[:limit]
+    return ids[:length], learn[:length]
 
 
 def rate(progress: float, step: int) -> float:
@@ -160,6 +158,7 @@ class Run:
 
     def __init__(self, work: Path, minutes: float, start: Path | None = None) -> None:
         self.work, self.budget = work, minutes * 60
+        self.stages = STAGES if start is None else CONTINUED
         if start is not None and not (work / "tokenizer").exists():
             load(start).save_pretrained(work / "tokenizer")
         self.tokenizer = prepare(work)
@@ -220,7 +219,7 @@ class Run:
 
     def stage(self) -> tuple[float, int, int]:
         """The stage that the clock has reached."""
-        return next(stage for stage in STAGES if self.elapsed < stage[0] * self.budget or stage is STAGES[-1])
+        return next(s for s in self.stages if self.elapsed < s[0] * self.budget or s is self.stages[-1])
 
     def batches(self, seen: int) -> Iterator[list[Example]]:
         """Conversations, shorter ones first, with a batch for copying now and then."""

@@ -2,7 +2,7 @@
 
 from llama3_prompts._codec import Codec, Piece, StreamDecoder
 from llama3_prompts._parser import StreamParser, parse
-from llama3_prompts._system import DEFAULT_INSTRUCTIONS
+from llama3_prompts._system import DEFAULT_INSTRUCTIONS, system_text
 from llama3_prompts._tokenizer import Tokenizer
 from llama3_prompts._toolbox import argument_problem
 from llama3_prompts._transcript import Span, Transcript
@@ -22,4 +22,5 @@ __all__ = [
     "Transcript",
     "argument_problem",
     "parse",
+    "system_text",
 ]

@@ -13,14 +13,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from llama3_prompts import system_text
+
 from .interpreter import Interpreter, Ran
 
 BEGIN, START, END = "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>"
 EOT, EOM, PYTHON = "<|eot_id|>", "<|eom_id|>", "<|python_tag|>"
-FUNCTIONS_INTRODUCTION = (
-    "You can call these functions. To call one, answer with nothing but JSON of the form "
-    '{"name": function name, "parameters": {argument name: value}}.'
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class Conversation:
     today: datetime.date
     python: bool
     search: bool
-    declarations: Sequence[str]
+    declarations: Sequence[dict[str, Any]]
     instructions: str
     segments: list[Segment] = field(default_factory=list)
     plots: int = 0
@@ -50,20 +48,14 @@ class Conversation:
 
     def __post_init__(self) -> None:
         self.interpreter = Interpreter(self.folder, self.today, self.rng.randrange(2**31))
-        self._message("system", self._system())
-
-    def _system(self) -> str:
-        lines = ["Environment: ipython"] if self.python else []
-        lines += ["Tools: brave_search"] if self.search else []
-        lines += [
-            "Cutting Knowledge Date: December 2023",
-            f"Today Date: {self.today.strftime('%d %B %Y')}",
-            "",
-            self.instructions,
-        ]
-        if self.declarations:
-            lines += ["", FUNCTIONS_INTRODUCTION, "", *self.declarations]
-        return "\n".join(lines)
+        system = system_text(
+            instructions=self.instructions,
+            schemas=self.declarations,
+            builtin_tools=["brave_search"] if self.search else [],
+            code_interpreter=self.python,
+            today=self.today,
+        )
+        self._message("system", system)
 
     def _message(self, role: str, body: str) -> None:
         self.segments.append(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -136,8 +135,8 @@ def _result(rng: Random, template: str, said: dict[str, str]) -> str:
     return re.sub(r"\{\{|\{([^{}]+)\}|\}\}", draw, template)
 
 
-def schema(rng: Random, function: dict[str, Any]) -> str:
-    """A function's declaration as one line of JSON, its keys in one of the usual orders."""
+def schema(rng: Random, function: dict[str, Any]) -> dict[str, Any]:
+    """A function's declaration, its keys in one of the usual orders."""
     properties: dict[str, Any] = {}
     for name, spec in function.get("parameters", {}).items():
         entry: dict[str, Any] = {"type": spec.get("type", "string")}
@@ -159,7 +158,7 @@ def schema(rng: Random, function: dict[str, Any]) -> str:
         parameters["required"] = required
     parameters = parameters | {"type": "object"} if rng.random() < 0.6 else {"type": "object"} | parameters
     body = {"name": function["name"], "description": function["description"], "parameters": parameters}
-    return json.dumps({"type": "function", "function": body}, ensure_ascii=False)
+    return {"type": "function", "function": body}
 
 
 def made_up(rng: Random) -> dict[str, Any]:

@@ -29,7 +29,7 @@ _INSTRUCTIONS = (
     "You answer questions about data.",
 )
 _KINDS = {
-    "table": 36,
+    "table": 34,
     "math": 15,
     "text": 8,
     "date": 7,
@@ -88,7 +88,7 @@ def _turn(
     if kind == "table":
         tables = [_write(rng, folder, taken) for _ in range(2 if rng.random() < 0.08 else 1)]
         talk.interpreter.namespace.pop("df", None)
-        table_turns.table_turns(talk, tables, rng.choice([1, 2, 2, 3, 3, 4]))
+        table_turns.table_turns(talk, tables, rng.choice([1, 2, 3, 4, 5, 6, 7]))
     elif kind == "function":
         function_turns.function_turn(talk, function_turns.custom_calls(rng, functions))
     elif kind == "chat":
@@ -137,7 +137,7 @@ def conversation(seed: int, root: Path) -> list[Segment]:
         if functions:
             weights["function"] *= 4
         kinds = list(weights)
-        for _ in range(rng.choice([1, 2, 3, 4, 5])):
+        for _ in range(rng.choice([1, 2, 3, 4, 5, 6])):
             kind = rng.choices(kinds, [weights[k] for k in kinds])[0]
             if _allowed(talk, kind, functions, taken):
                 _turn(talk, kind, functions, folder, taken)

@@ -5,6 +5,7 @@ Each intent gives the slots and the line of Python that answers it.
 
 from __future__ import annotations
 
+import calendar
 import datetime
 from collections.abc import Callable
 from random import Random
@@ -194,20 +195,7 @@ MORE_MATH: dict[str, Maker] = {
     ),
 }
 
-_MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
+_MONTHS = tuple(calendar.month_name)[1:]
 
 
 def _word(rng: Random) -> str:

@@ -45,7 +45,8 @@ def _said(rng: Random, table: Table, slots: dict[str, str]) -> dict[str, str]:
 
 def _request(rng: Random, table: Table) -> tuple[str, csv.Request]:
     """A phrasing, still with its slots, and what it asks for."""
-    weights = {"mean": 4, "scatter": 4, "median": 2, "max": 2, "min": 2, "hist": 3, "sum": 2, "std": 2}
+    weights = {"mean": 9, "max": 6, "min": 6, "sum": 6, "median": 5, "scatter": 5, "hist": 4, "group_mean": 4}
+    weights |= {"std": 3, "count_rows": 3, "count_above": 3, "count_value": 3, "bar_mean": 3, "argmax": 3}
     names = list(csv.INTENTS)
     while True:
         roll = rng.random()
@@ -53,7 +54,7 @@ def _request(rng: Random, table: Table) -> tuple[str, csv.Request]:
             made = implied(rng, table)
             if made is not None:
                 return made
-        elif roll < 0.7:
+        elif roll < 0.75:
             name = rng.choices(names, [weights.get(n, 1) for n in names])[0]
             request = csv.INTENTS[name](rng, table)
             if request is not None:

@@ -52,7 +52,7 @@ def numbers(rng: Random, rows: int) -> list[float | int | None]:
 
 def labels(rng: Random) -> list[str]:
     """The values of a category."""
-    count = rng.randint(2, 6) if rng.random() < 0.88 else rng.randint(7, 12)
+    count = rng.randint(2, 4) if rng.random() < 0.8 else rng.randint(5, 12)
     roll = rng.random()
     if roll < 0.3:
         pool = [rng.choice(words.known("category_values")) for _ in range(count)]
@@ -118,10 +118,10 @@ def table(rng: Random) -> Table:
     rows, taken = rng.randint(6, 30), set[str]()
     numeric = [
         _fresh(rng, words.known("numeric_columns"), taken)
-        for _ in range(rng.choice([1, 2, 2, 3, 3, 4, 5, 6]))
+        for _ in range(rng.choice([1, 1, 2, 2, 2, 3, 3, 4, 5, 6]))
     ]
     categories = [
-        _fresh(rng, words.known("category_columns"), taken) for _ in range(rng.choice([1, 1, 1, 2, 2, 3]))
+        _fresh(rng, words.known("category_columns"), taken) for _ in range(rng.choice([1, 1, 1, 1, 2, 2, 3]))
     ]
     order = numeric + categories
     rng.shuffle(order)

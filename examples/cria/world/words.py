@@ -1,6 +1,6 @@
 """Words, names and numbers that conversations are filled with.
 
-Half of all names are made of random letters, so that the model cannot memorise them and has to copy.
+Part of all names are made of random letters, so that the model cannot memorise them and has to copy.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ def syllables(rng: Random) -> str:
 
 
 def letters(rng: Random) -> str:
-    """Random letters, one to ten of them."""
-    return "".join(rng.choice(string.ascii_lowercase) for _ in range(rng.randint(1, 10)))
+    """Random letters, one to eight of them."""
+    return "".join(rng.choice(string.ascii_lowercase) for _ in range(rng.randint(1, 8)))
 
 
 def word(rng: Random) -> str:
     """A real word, a pronounceable one or random letters."""
     roll = rng.random()
-    if roll < 0.4:
+    if roll < 0.65:
         return rng.choice(english())
-    return syllables(rng) if roll < 0.75 else letters(rng)
+    return syllables(rng) if roll < 0.88 else letters(rng)
 
 
 def cased(rng: Random, text: str) -> str:
@@ -77,7 +77,7 @@ def phrase(rng: Random, low: int = 2, high: int = 4) -> str:
 def column(rng: Random, known: list[str]) -> str:
     """A column name: usual, compound or unheard of, in one of the styles that people use."""
     roll = rng.random()
-    base = rng.choice(known) if roll < 0.45 else word(rng)
+    base = rng.choice(known) if roll < 0.55 else word(rng)
     if rng.random() < 0.25:
         base = f"{base}_{rng.choice(known) if rng.random() < 0.5 else word(rng)}"
     style = rng.random()

@@ -72,7 +72,10 @@ def test_ctrl_c_stops_the_answer_and_ctrl_d_ends_the_chat(tmp_path: Path) -> Non
     stopped = terminal.until("\n> ")
     assert "interrupted: the answer was stopped by the user" in stopped
     assert "Traceback" not in stopped
-    terminal.type("half a line\x03")
+    terminal.type("half a line")
+    terminal.until("half a line")
+    time.sleep(0.2)  # a signal before the program waits for the next key would be seen with that key
+    terminal.type("\x03")
     terminal.until("(Ctrl-D or /quit leaves)")
     terminal.until("\n> ")
     terminal.type("Compute.\n")
