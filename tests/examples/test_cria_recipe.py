@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 import torch
 from langchain_core.messages import HumanMessage
+from torch.nn.functional import scaled_dot_product_attention
 from transformers import LlamaForCausalLM
 
 RECIPE = Path(__file__).parents[2] / "examples" / "cria"
 sys.path.insert(0, str(RECIPE))
 
+import attention  # noqa: E402
 import copying  # noqa: E402
 import data  # noqa: E402
 import export  # noqa: E402
@@ -130,6 +132,29 @@ def test_muon_flattens_the_spectrum(shape):
     generator = torch.Generator().manual_seed(0)
     spectrum = torch.linalg.svdvals(muon.orthogonalise(torch.randn(shape, generator=generator)))
     assert 0.5 < spectrum.min() <= spectrum.max() < 1.5
+
+
+@pytest.mark.parametrize("length", [1, 31, attention.BLOCK, attention.BLOCK + 1, 3 * attention.BLOCK - 2])
+@pytest.mark.parametrize(("heads", "groups"), [(6, 3), (4, 1), (2, 2)])
+def test_attention_in_blocks_is_attention(length, heads, groups):
+    generator = torch.Generator().manual_seed(length)
+    q, k, v, grad = (
+        torch.randn(2, length, n, 16, generator=generator).transpose(1, 2).requires_grad_()
+        for n in (heads, groups, groups, heads)
+    )
+    wanted = scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+    out, _ = attention.attention(q, k, v)
+    torch.testing.assert_close(out, wanted)
+    torch.testing.assert_close(
+        torch.autograd.grad(out, (q, k, v), grad), torch.autograd.grad(wanted, (q, k, v), grad)
+    )
+
+
+def test_attention_in_blocks_can_be_compiled():
+    q, k, v = (
+        torch.randn(2, 50, n, 16, dtype=torch.bfloat16).transpose(1, 2).requires_grad_() for n in (4, 2, 2)
+    )
+    torch.library.opcheck(attention.attention, (q, k, v))
 
 
 def test_what_copying_asks_for_can_be_copied():

@@ -8,24 +8,20 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from ._cell import Cell
-from ._errors import SandboxClosed, SandboxError, SandboxFileError
-from ._names import inside_name
+from ._errors import SandboxError
 from ._outcome import outcome
 from ._recipe import launch, with_fonts
 from ._seccomp import instructions
+from ._session import Session
 from ._types import Execution, FileInfo, Isolation, Stream
 from ._worker_process import WorkerProcess
 
 _CODE_LIMIT = 1_000_000
-_CHUNK = 1 << 20
 
 
-class LocalSandbox:
+class LocalSandbox(Session):
     """A stateful Python session without network, host files or host environment.
 
     Starting one proves the isolation: what the code inside could still reach is tried from inside and asked
@@ -69,7 +65,6 @@ class LocalSandbox:
             raise ValueError("memory_mb, disk_mb, processes and output_bytes must be positive")
         self._lock = threading.RLock()
         self._interruption: threading.Event | None = None
-        self._closed = False
         self._count = 0
         self._memory_mb, self._output_bytes = memory_mb, output_bytes
         self._launch = with_fonts(launch(memory_mb, disk_mb, processes, packages), memory_mb)
@@ -160,28 +155,6 @@ class LocalSandbox:
             self._worker.close()
             self._finalizer.detach()
 
-    def upload(self, source: str | os.PathLike[str] | bytes, name: str | None = None) -> str:
-        """Copy a file, or bytes with a `name`, into the working directory.
-
-        Returns
-        -------
-        str
-            Its name inside: the given one unless it had to be mended.
-
-        Raises
-        ------
-        SandboxFileError
-            If there is no such file, its name is not usable, or it does not fit.
-        """
-        if isinstance(source, bytes):
-            if name is None:
-                raise ValueError("bytes need a `name` to be uploaded under")
-            return self._write(inside_name(name), iter([source]))
-        path = Path(source)
-        if not path.is_file():
-            raise SandboxFileError(f"no such file: {str(path)!r}")
-        return self._write(inside_name(path.name if name is None else name), _read(path))
-
     def list_files(self) -> list[FileInfo]:
         """The files in the working directory, hidden ones and links left out."""
         self._check_open()
@@ -197,14 +170,6 @@ class LocalSandbox:
         """
         self._check_open()
         return b"".join(self._worker.work.read(name))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @contextmanager
     def _interruptible(self) -> Iterator[threading.Event]:
@@ -226,23 +191,8 @@ class LocalSandbox:
         self.restart()
         return not self._loss_told
 
-    def _check_open(self) -> None:
-        if self._closed:
-            raise SandboxClosed("this sandbox is closed; make a new one")
-
-    def _write(self, name: str, chunks: Iterator[bytes]) -> str:
-        self._check_open()
+    def _write(self, name: str, chunks: Iterator[bytes]) -> None:
         self._worker.work.write(name, chunks)
-        return name
-
-
-def _read(path: Path) -> Iterator[bytes]:
-    try:
-        with path.open("rb") as source:
-            while chunk := source.read(_CHUNK):
-                yield chunk
-    except OSError as error:
-        raise SandboxFileError(f"cannot read {str(path)!r}: {error.strerror}") from None
 
 
 def probe() -> Isolation:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from ._errors import SandboxClosed, SandboxError, SandboxFileError, SandboxUnavailable
-from ._names import inside_name
+from ._errors import SandboxError, SandboxFileError, SandboxUnavailable
+from ._session import Session
 from ._text import clean, one_line
 from ._types import FORMATS, Execution, ExecutionError, FileInfo, Isolation, Logs, Result, Stream
 
@@ -26,7 +25,7 @@ _GRACE_SECONDS = 5.0
 _PLACE = re.compile(r"Cell In\[(\d+)\], line (\d+)")
 
 
-class E2BSandbox:
+class E2BSandbox(Session):
     """A stateful Python session in a remote microVM.
 
     Parameters
@@ -61,7 +60,6 @@ class E2BSandbox:
         debug: bool = False,
     ) -> None:
         self._lock = threading.RLock()
-        self._closed = False
         self._wake: threading.Event | None = None
         self._output = output_bytes
         self._codes: dict[int, str] = {}
@@ -117,22 +115,6 @@ class E2BSandbox:
                 self._closed = True
                 self._call(self._remote.kill)
 
-    def upload(self, source: str | os.PathLike[str] | bytes, name: str | None = None) -> str:
-        """Copy a file, or bytes with a `name`, into the working directory; see `LocalSandbox.upload`."""
-        self._check_open()
-        if isinstance(source, bytes):
-            if name is None:
-                raise ValueError("bytes need a `name` to be uploaded under")
-            content = source
-        else:
-            path = Path(source)
-            if not path.is_file():
-                raise SandboxFileError(f"no such file: {str(path)!r}")
-            name, content = name or path.name, path.read_bytes()
-        inside = inside_name(name)
-        self._call(self._remote.files.write, f"{_HOME}/{inside}", content)
-        return inside
-
     def list_files(self) -> list[FileInfo]:
         """The files in the working directory, hidden ones left out."""
         self._check_open()
@@ -150,13 +132,8 @@ class E2BSandbox:
             raise SandboxFileError(f"{name!r} is not in the working directory")
         return bytes(self._call(self._remote.files.read, f"{_HOME}/{name}", format="bytes"))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def _write(self, name: str, chunks: Iterator[bytes]) -> None:
+        self._call(self._remote.files.write, f"{_HOME}/{name}", b"".join(chunks))
 
     def _timed(self, code: str, timeout: float, out: Stream | None, err: Stream | None) -> tuple[str, Any]:
         """Run on a clock of our own: the SDK's counts the pauses between answers only.
@@ -220,10 +197,6 @@ class E2BSandbox:
             raise SandboxFileError(f"E2B: {one_line(str(error), 300)}") from error
         except _failures() as error:
             raise SandboxError(f"E2B: {one_line(str(error), 300)}") from error
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise SandboxClosed("this sandbox is closed; make a new one")
 
 
 def _create(api_key: str | None, lifetime: int, internet: bool, debug: bool) -> Any:
