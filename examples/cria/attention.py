@@ -67,7 +67,7 @@ def attention_backward(
     grouped_q, keys, values = _grouped(q * scale, k, v)
     grad = grad.reshape(grouped_q.shape)
     for_q = torch.empty_like(grouped_q, memory_format=torch.contiguous_format)
-    for_k, for_v = torch.zeros(2, *keys.shape)
+    for_k, for_v = torch.zeros(keys.shape), torch.zeros(keys.shape)
     for start, end, probabilities in _blocks(q, k, kept):
         rows, grads = grouped_q[:, :, start:end].flatten(1, 2), grad[:, :, start:end].flatten(1, 2)
         for_p = torch.bmm(grads, values[:, :end].mT).view_as(probabilities)

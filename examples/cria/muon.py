@@ -17,7 +17,7 @@ _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
 def orthogonalise(updates: torch.Tensor, steps: int = 5) -> torch.Tensor:
-    """Push all singular values of ``[n, rows, columns]`` matrices towards one, by quintic Newton-Schulz steps."""
+    """Push all singular values of ``[n, rows, columns]`` matrices to about one, by Newton-Schulz steps."""
     a, b, c = _COEFFICIENTS
     tall = updates.size(-2) > updates.size(-1)
     x = updates.mT if tall else updates

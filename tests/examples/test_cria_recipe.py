@@ -154,7 +154,10 @@ def test_attention_in_blocks_can_be_compiled():
     q, k, v = (
         torch.randn(2, 50, n, 16, dtype=torch.bfloat16).transpose(1, 2).requires_grad_() for n in (4, 2, 2)
     )
-    torch.library.opcheck(attention.attention, (q, k, v))
+    out, kept = attention.attention(q, k, v)
+    tests = ("test_schema", "test_faketensor")
+    torch.library.opcheck(attention.attention, (q, k, v), test_utils=tests)
+    torch.library.opcheck(attention.attention_backward, (out, q, k, v, kept), test_utils=tests)
 
 
 def test_what_copying_asks_for_can_be_copied():
