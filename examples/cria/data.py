@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerFast
 from world.conversation import END, Segment
 from world.generate import conversation
 
-MAX_TOKENS = 1280
+MAX_TOKENS = 2048
 SCRATCH = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path(tempfile.gettempdir())
 """Where the generated files lie while code reads them: in memory where that is possible."""
 SHARD = 2000

@@ -24,6 +24,7 @@ import copying
 import numpy as np
 import torch
 from data import SCRATCH, SHARD, Example, batches, encode, read_shard
+from drills import Drills
 from muon import HALF, Muon
 from tokenizer import SPECIAL, VOCABULARY, load, train
 from torch.nn.functional import cross_entropy
@@ -34,14 +35,18 @@ from world.generate import conversation
 TOKENS = 6144
 MULTIPLE = 32
 """Matrix products are a sixth slower when the number of tokens is odd."""
-STAGES = ((0.1, 256, 3), (0.2, 512, 8), (0.7, 896, 100), (1.0, 1280, 100))
+STAGES = ((0.1, 256, 3), (0.2, 512, 8), (0.7, 1280, 100), (1.0, 2048, 100))
 CONTINUED = STAGES[2:]
 """The end of each stage (share of the budget), its longest conversation, its batches to each one for copying.
 
 Attention finds what to copy much sooner among few tokens than among many.
 """
-DECAY = 0.6
-MUON_LR, ADAM_LR = 0.02, 0.004
+DRILLS = 0.6
+"""The share of conversations that are learned without results and answers."""
+DECAY = 0.65
+MUON_LR, ADAM_LR = 0.005, 0.0007
+"""Small batches make noisy updates, and Muon gives the noise the size of the signal: four times these rates
+kept the model from learning what a question asks for."""
 SAVE_SECONDS = 200
 HELD_OUT = 900_000_000
 """Seeds from here on are never trained on."""
@@ -133,14 +138,18 @@ def optimizers(model: LlamaForCausalLM) -> list[torch.optim.Optimizer]:
     ]
 
 
-def stream(work: Path, seen: int, rng: Random, length: Callable[[], int]) -> Iterator[list[Example]]:
+def stream(
+    work: Path, seen: int, rng: Random, length: Callable[[], int], drill: Callable[[Example], Example]
+) -> Iterator[list[Example]]:
     """Batches from the shards in turn, from the beginning again when no new one is there."""
     for index in itertools.count(seen):
         paths = sorted((work / "shards").glob("????.npz"))
         while not paths:
             time.sleep(2)
             paths = sorted((work / "shards").glob("????.npz"))
-        examples = [_cut(example, length()) for example in read_shard(paths[index % len(paths)])]
+        whole = read_shard(paths[index % len(paths)])
+        mixed = [drill(example) if rng.random() < DRILLS else example for example in whole]
+        examples = [_cut(example, length()) for example in mixed]
         yield from batches([example for example in examples if example[1].any()], TOKENS, rng)
         (work / "seen").write_text(str(index + 1))
 
@@ -229,7 +238,7 @@ class Run:
     def batches(self, seen: int) -> Iterator[list[Example]]:
         """Conversations, shorter ones first, with a batch for copying now and then."""
         rng = Random(self.step)
-        conversations = stream(self.work, seen, rng, lambda: self.stage()[1])
+        conversations = stream(self.work, seen, rng, lambda: self.stage()[1], Drills(self.tokenizer))
         while True:
             if self.step % self.stage()[2] == 0:
                 yield copying.batch(rng, rng.choice([64, 128, 256]), TOKENS, VOCABULARY - len(SPECIAL))

@@ -1,0 +1,93 @@
+"""Conversations without what follows a call: more questions to understand in every thousand tokens.
+
+Most of a conversation is spent on results and on answers that repeat them. Where a call is followed by its
+result and an answer, a drill goes on with the next question, which doubles the number of calls to write.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from transformers import PreTrainedTokenizerFast
+
+Example = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    role: str
+    body: str
+    """Each token as the character with its number, which makes substrings of what are runs of tokens."""
+    start: int
+    end: int
+
+
+class Drills:
+    """Makes drills of encoded conversations.
+
+    Args:
+        tokenizer: The one that they were encoded with.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+        self._header, self._header_end, self._call = (
+            tokenizer.convert_tokens_to_ids(f"<|{name}|>")
+            for name in ("start_header_id", "end_header_id", "python_tag")
+        )
+        self._decode = tokenizer.decode
+        self._roles: dict[tuple[int, ...], str] = {}
+        digits = "".join(chr(tokenizer.convert_tokens_to_ids(digit)) for digit in "0123456789")
+        self._number = re.compile(f"[{re.escape(digits)}]{{2,}}")
+
+    def __call__(self, example: Example) -> Example:
+        """The conversation without results and answers that follow a call.
+
+        Numbers that stood only there are not learned, and a turn that asks for such an answer again is left out.
+        """
+        ids, learn = example[0], example[1].copy()
+        messages = self._messages(ids)
+        kept: list[_Message] = []
+        gone: set[str] = set()
+        at = 0
+        while at < len(messages):
+            if self._ends_in_answer(messages, at):
+                kept.append(messages[at])
+                self._unlearn(messages[at], kept, learn)
+                gone.add(messages[at + 2].body)
+                at += 3
+            elif messages[at].role == "assistant" and messages[at].body in gone:
+                kept.pop()
+                at += 1
+            else:
+                kept.append(messages[at])
+                at += 1
+        spans = np.concatenate([np.arange(message.start, message.end) for message in kept])
+        return ids[spans], learn[spans]
+
+    def _messages(self, ids: np.ndarray) -> list[_Message]:
+        starts = [0, *np.flatnonzero(ids == self._header)[1:].tolist()]
+        messages = []
+        for start, end in zip(starts, [*starts[1:], len(ids)], strict=True):
+            tokens = ids[start:end].tolist()
+            if self._header_end not in tokens:
+                break  # the conversation was cut within a header
+            head = tokens.index(self._header_end)
+            name = tuple(tokens[tokens.index(self._header) + 1 : head])
+            if name not in self._roles:
+                self._roles[name] = self._decode(list(name))
+            messages.append(_Message(self._roles[name], "".join(map(chr, tokens[head + 2 :])), start, end))
+        return messages
+
+    def _ends_in_answer(self, messages: list[_Message], at: int) -> bool:
+        if [message.role for message in messages[at : at + 3]] != ["assistant", "ipython", "assistant"]:
+            return False
+        return not messages[at + 2].body.startswith(chr(self._call))
+
+    def _unlearn(self, call: _Message, kept: list[_Message], learn: np.ndarray) -> None:
+        before = "\0".join(message.body for message in kept[:-1])
+        first = call.end - len(call.body)
+        for number in self._number.finditer(call.body):
+            if number[0] not in before:
+                learn[first + number.start() : first + number.end()] = False
