@@ -32,6 +32,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.modeling_outputs import BaseModelOutputWithPast
 from world.generate import conversation
 
+torch.set_flush_denormal(True)  # before the first operation: threads inherit it when they are made
+
 TOKENS = 6144
 MULTIPLE = 32
 """Matrix products are a sixth slower when the number of tokens is odd."""
@@ -175,7 +177,6 @@ class Run:
             load(start).save_pretrained(work / "tokenizer")
         self.tokenizer = prepare(work)
         torch.manual_seed(0)
-        torch.set_flush_denormal(True)
         self.model = LlamaForCausalLM(configuration(self.tokenizer))
         if start is not None:
             self.model = LlamaForCausalLM.from_pretrained(start, dtype=torch.float32)

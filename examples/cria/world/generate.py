@@ -34,7 +34,7 @@ _KINDS = {
     "text": 8,
     "date": 7,
     "function": 18,
-    "search": 6,
+    "search": 8,
     "chat": 7,
     "scope": 4,
     "run": 3,
@@ -60,7 +60,7 @@ def _write(rng: Random, folder: Path, taken: set[str]) -> Table:
 
 def _new(rng: Random, folder: Path) -> tuple[Conversation, list[dict[str, object]]]:
     functions: dict[str, dict[str, object]] = {}
-    if rng.random() < 0.3:
+    if rng.random() < 0.4:
         for _ in range(rng.choice([1, 1, 1, 2, 2, 3, 4])):
             function = pick(rng)
             functions[function["name"]] = function
@@ -137,7 +137,7 @@ def conversation(seed: int, root: Path) -> list[Segment]:
         if functions:
             weights["function"] *= 4
         kinds = list(weights)
-        for _ in range(rng.choice([1, 2, 3, 4, 5, 6])):
+        for _ in range(rng.choice([1, 2, 3, 4, 5, 6, 8])):
             kind = rng.choices(kinds, [weights[k] for k in kinds])[0]
             if _allowed(talk, kind, functions, taken):
                 _turn(talk, kind, functions, folder, taken)

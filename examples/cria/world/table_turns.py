@@ -75,7 +75,7 @@ def _ask_table(talk: Conversation, table: Table) -> tuple[str, list[csv.Request]
     rng = talk.rng
     made: list[csv.Request] = []
     texts: list[str] = []
-    for _ in range(2 if rng.random() < 0.16 else 1):
+    for _ in range(2 if rng.random() < 0.12 else 1):
         template, request = _request(rng, table)
         if made and (made[0].plot or "\n" in made[0].answer("x")):
             break
