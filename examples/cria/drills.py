@@ -23,6 +23,10 @@ class _Message:
     start: int
     end: int
 
+    @property
+    def body_start(self) -> int:
+        return self.end - len(self.body)
+
 
 class Drills:
     """Makes drills of encoded conversations.
@@ -44,7 +48,7 @@ class Drills:
     def __call__(self, example: Example) -> Example:
         """The conversation without results and answers that follow a call.
 
-        Numbers that stood only there are not learned, and a turn that asks for such an answer again is left out.
+        Numbers that stood only there are not learned. A turn that asks for such an answer again is left out.
         """
         ids, learn = example[0], example[1].copy()
         messages = self._messages(ids)
@@ -52,17 +56,17 @@ class Drills:
         gone: set[str] = set()
         at = 0
         while at < len(messages):
-            if self._ends_in_answer(messages, at):
-                kept.append(messages[at])
-                self._unlearn(messages[at], kept, learn)
-                gone.add(messages[at + 2].body)
-                at += 3
-            elif messages[at].role == "assistant" and messages[at].body in gone:
+            if messages[at].role == "assistant" and messages[at].body in gone:
                 kept.pop()
                 at += 1
-            else:
-                kept.append(messages[at])
-                at += 1
+                continue
+            kept.append(messages[at])
+            if messages[at].role == "assistant":
+                self._unlearn(kept, learn)
+            if self._ends_in_answer(messages, at):
+                gone.add(messages[at + 2].body)
+                at += 2
+            at += 1
         spans = np.concatenate([np.arange(message.start, message.end) for message in kept])
         return ids[spans], learn[spans]
 
@@ -85,9 +89,10 @@ class Drills:
             return False
         return not messages[at + 2].body.startswith(chr(self._call))
 
-    def _unlearn(self, call: _Message, kept: list[_Message], learn: np.ndarray) -> None:
+    def _unlearn(self, kept: list[_Message], learn: np.ndarray) -> None:
+        """Do not learn the numbers of the last message that stand nowhere before it."""
+        last = kept[-1]
         before = "\0".join(message.body for message in kept[:-1])
-        first = call.end - len(call.body)
-        for number in self._number.finditer(call.body):
+        for number in self._number.finditer(last.body):
             if number[0] not in before:
-                learn[first + number.start() : first + number.end()] = False
+                learn[last.body_start + number.start() : last.body_start + number.end()] = False

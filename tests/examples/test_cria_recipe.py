@@ -21,6 +21,7 @@ sys.path.insert(0, str(RECIPE))
 import attention  # noqa: E402
 import copying  # noqa: E402
 import data  # noqa: E402
+import drills  # noqa: E402
 import export  # noqa: E402
 import muon  # noqa: E402
 import score  # noqa: E402
@@ -132,6 +133,52 @@ def test_muon_flattens_the_spectrum(shape):
     generator = torch.Generator().manual_seed(0)
     spectrum = torch.linalg.svdvals(muon.orthogonalise(torch.randn(shape, generator=generator)))
     assert 0.5 < spectrum.min() <= spectrum.max() < 1.5
+
+
+def drilled(tokenizer, *turns: tuple[str, str, bool]) -> tuple[str, str]:
+    """The text of a drill made of messages (role, body, learned), and the part of it that is learned."""
+    segments = []
+    for role, body, learn in turns:
+        segments += [Segment(f"<|start_header_id|>{role}<|end_header_id|>\n\n", False), Segment(body, learn)]
+    segments[0] = Segment("<|begin_of_text|>" + segments[0].text, False)
+    ids, learn = drills.Drills(tokenizer)(data.encode(tokenizer, segments))
+    text = "".join("<|" + part for part in tokenizer.decode(ids).split("<|start_header_id|>")[1:])
+    return text, tokenizer.decode(ids[learn])
+
+
+CALL = "<|python_tag|>print({})<|eom_id|>"
+
+
+def test_a_drill_leaves_out_the_result_and_the_answer(tokenizer):
+    text, learned = drilled(
+        tokenizer,
+        ("system", "Help.<|eot_id|>", False),
+        ("user", "12 + 34<|eot_id|>", False),
+        ("assistant", CALL.format("12 + 34"), True),
+        ("ipython", "completed\n[stdout]46[/stdout]<|eot_id|>", False),
+        ("assistant", "It is 46.<|eot_id|>", True),
+        ("user", "and times 7?<|eot_id|>", False),
+        ("assistant", CALL.format("46 * 7"), True),
+    )
+    assert "completed" not in text
+    assert "It is" not in text
+    assert learned == CALL.format("12 + 34") + CALL.format(" * 7")  # 46 stood only in what was left out
+
+
+def test_a_drill_keeps_what_a_second_call_needs(tokenizer):
+    text, _ = drilled(
+        tokenizer,
+        ("user", "sum?<|eot_id|>", False),
+        ("assistant", CALL.format("list(df)"), True),
+        ("ipython", "completed\n[stdout]['a'][/stdout]<|eot_id|>", False),
+        ("assistant", CALL.format("df.a.sum()"), True),
+        ("ipython", "completed\n[stdout]5[/stdout]<|eot_id|>", False),
+        ("assistant", "5<|eot_id|>", True),
+        ("user", "again?<|eot_id|>", False),
+        ("assistant", "5<|eot_id|>", True),
+    )
+    assert text.endswith(CALL.format("df.a.sum()"))
+    assert "['a']" in text
 
 
 @pytest.mark.parametrize("length", [1, 31, attention.BLOCK, attention.BLOCK + 1, 3 * attention.BLOCK - 2])
