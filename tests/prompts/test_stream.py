@@ -249,4 +249,5 @@ def test_time_is_linear(tools: Tools, unit: str) -> None:
         return time.process_time() - start
 
     small = max(min(seconds(20_000) for _ in range(2)), 1e-3)
-    assert seconds(80_000) < 12 * small + 0.1
+    # The best of several: a garbage collection of all that the suite holds can take half a second.
+    assert any(seconds(80_000) < 12 * small + 0.1 for _ in range(4))
