@@ -47,8 +47,8 @@ DRILLS = 0.6
 """The share of conversations that are learned without results and answers."""
 DECAY = 0.65
 MUON_LR, ADAM_LR = 0.005, 0.0007
-"""Small batches make noisy updates, and Muon gives the noise the size of the signal: at four times these rates
-the held-out loss stayed a quarter higher."""
+"""Small batches make noisy updates, and Muon gives the noise the size of the signal: at four times these
+rates the held-out loss stayed a quarter higher."""
 SAVE_SECONDS = 200
 HELD_OUT = 900_000_000
 """Seeds from here on are never trained on."""
