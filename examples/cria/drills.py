@@ -1,7 +1,7 @@
 """Conversations without what follows a call: more questions to understand in every thousand tokens.
 
 Most of a conversation is spent on results and on answers that repeat them. Where a call is followed by its
-result and an answer, a drill goes on with the next question, which doubles the number of calls to write.
+result and an answer, a drill goes on with the next question. That makes a conversation a quarter shorter.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+from data import Example
 from transformers import PreTrainedTokenizerFast
-
-Example = tuple[np.ndarray, np.ndarray]
+from world.table_turns import LOOK
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,9 @@ class Drills:
             tokenizer.convert_tokens_to_ids(f"<|{name}|>")
             for name in ("start_header_id", "end_header_id", "python_tag")
         )
-        self._decode = tokenizer.decode
-        self._roles: dict[tuple[int, ...], str] = {}
+        roles = ("system", "user", "assistant", "ipython")
+        self._roles = {tuple(tokenizer.encode(role, add_special_tokens=False)): role for role in roles}
+        self._look = "".join(map(chr, tokenizer.encode(LOOK, add_special_tokens=False)))
         digits = "".join(chr(tokenizer.convert_tokens_to_ids(digit)) for digit in "0123456789")
         self._number = re.compile(f"[{re.escape(digits)}]{{2,}}")
 
@@ -79,15 +80,14 @@ class Drills:
                 break  # the conversation was cut within a header
             head = tokens.index(self._header_end)
             name = tuple(tokens[tokens.index(self._header) + 1 : head])
-            if name not in self._roles:
-                self._roles[name] = self._decode(list(name))
             messages.append(_Message(self._roles[name], "".join(map(chr, tokens[head + 2 :])), start, end))
         return messages
 
     def _ends_in_answer(self, messages: list[_Message], at: int) -> bool:
         if [message.role for message in messages[at : at + 3]] != ["assistant", "ipython", "assistant"]:
             return False
-        return not messages[at + 2].body.startswith(chr(self._call))
+        # What a look at a file showed is what later questions are about.
+        return not messages[at + 2].body.startswith(chr(self._call)) and self._look not in messages[at].body
 
     def _unlearn(self, kept: list[_Message], learn: np.ndarray) -> None:
         """Do not learn the numbers of the last message that stand nowhere before it."""

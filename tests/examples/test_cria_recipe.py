@@ -29,6 +29,7 @@ import tokenizer as recipe_tokenizer  # noqa: E402
 import train  # noqa: E402
 from world import generate, phrases  # noqa: E402
 from world.conversation import Segment  # noqa: E402
+from world.table_turns import LOOK  # noqa: E402
 
 from llama3_prompts import Transcript  # noqa: E402
 
@@ -179,6 +180,19 @@ def test_a_drill_keeps_what_a_second_call_needs(tokenizer):
     )
     assert text.endswith(CALL.format("df.a.sum()"))
     assert "['a']" in text
+
+
+def test_a_drill_keeps_what_a_look_at_the_file_showed(tokenizer):
+    look = f'<|python_tag|>import pandas as pd\ndf = pd.read_csv("a.csv")\n{LOOK}<|eom_id|>'
+    text, _ = drilled(
+        tokenizer,
+        ("user", "Attached: a.csv\n\nmean of height<|eot_id|>", False),
+        ("assistant", look, True),
+        ("ipython", "completed\n[stdout]'weight' [1, 2][/stdout]<|eot_id|>", False),
+        ("assistant", "There is no column height in a.csv. The columns are weight.<|eot_id|>", True),
+    )
+    assert "'weight' [1, 2]" in text
+    assert text.endswith("The columns are weight.<|eot_id|>")
 
 
 @pytest.mark.parametrize("length", [1, 31, attention.BLOCK, attention.BLOCK + 1, 3 * attention.BLOCK - 2])
