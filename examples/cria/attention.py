@@ -33,12 +33,12 @@ def _blocks(q: Tensor, k: Tensor, kept: Tensor) -> Iterator[tuple[int, int, Tens
         at += size
 
 
-def _grouped(q: Tensor, k: Tensor, *others: Tensor) -> list[Tensor]:
-    """``q`` as ``[B*G, R, T, D]``, the others as ``[B*G, T, D]``."""
+def _grouped(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """``q`` as ``[B*G, R, T, D]``, ``k`` and ``v`` as ``[B*G, T, D]``."""
     batch, heads, length, width = q.shape
     groups = k.shape[1]
-    shared = [x.reshape(batch * groups, length, width) for x in (k, *others)]
-    return [q.reshape(batch * groups, heads // groups, length, width), *shared]
+    keys, values = (x.reshape(batch * groups, length, width) for x in (k, v))
+    return q.reshape(batch * groups, heads // groups, length, width), keys, values
 
 
 @torch.library.custom_op("cria::attention", mutates_args=())
@@ -47,11 +47,11 @@ def attention(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     kept = q.new_empty(_room(q))
     grouped_q, keys, values = _grouped(q * q.shape[-1] ** -0.5, k, v)
     out = torch.empty_like(grouped_q, memory_format=torch.contiguous_format)
+    future = torch.ones(BLOCK, BLOCK, dtype=torch.bool).triu_(1)
     for start, end, probabilities in _blocks(q, k, kept):
         rows = grouped_q[:, :, start:end].flatten(1, 2)
         scores = torch.bmm(rows, keys[:, :end].mT).view_as(probabilities)
-        future = torch.ones(end - start, end - start, dtype=torch.bool).triu_(1)
-        scores[..., start:].masked_fill_(future, -torch.inf)
+        scores[..., start:].masked_fill_(future[: end - start, : end - start], -torch.inf)
         torch.softmax(scores, -1, out=probabilities)
         out[:, :, start:end] = torch.bmm(probabilities.flatten(1, 2), values[:, :end]).view_as(
             out[:, :, start:end]

@@ -36,13 +36,14 @@ torch.set_flush_denormal(True)  # before the first operation: threads inherit it
 
 TOKENS = 6144
 MULTIPLE = 32
-"""Matrix products are a sixth slower when the number of tokens is odd."""
+"""A training step is a sixth slower when the number of tokens is odd."""
 STAGES = ((0.1, 256, 3), (0.2, 512, 8), (0.7, 1280, 100), (1.0, 2048, 100))
-CONTINUED = STAGES[2:]
 """The end of each stage (share of the budget), its longest conversation, its batches to each one for copying.
 
 Attention finds what to copy much sooner among few tokens than among many.
 """
+CONTINUED = STAGES[2:]
+"""For a model that has found it already."""
 DRILLS = 0.6
 """The share of conversations that are learned without results and answers."""
 DECAY = 0.65

@@ -16,6 +16,12 @@ from .tables import Table
 
 LOOK = "for c in df:\n    print(repr(c), df[c].unique()[: 2 if df[c].dtype.kind in 'if' else 6].tolist())"
 
+_WEIGHTS = {
+    **dict.fromkeys(("std", "count_rows", "count_above", "count_value", "bar_mean", "argmax"), 3),
+    **{"mean": 9, "max": 6, "min": 6, "sum": 6, "median": 5, "scatter": 5, "hist": 4, "group_mean": 4},
+}
+"""How much more often than others these statistics and plots are asked for."""
+
 
 def look(talk: Conversation, table: Table) -> None:
     """Load a file and look at its columns and a few of their values."""
@@ -45,8 +51,6 @@ def _said(rng: Random, table: Table, slots: dict[str, str]) -> dict[str, str]:
 
 def _request(rng: Random, table: Table) -> tuple[str, csv.Request]:
     """A phrasing, still with its slots, and what it asks for."""
-    weights = {"mean": 9, "max": 6, "min": 6, "sum": 6, "median": 5, "scatter": 5, "hist": 4, "group_mean": 4}
-    weights |= {"std": 3, "count_rows": 3, "count_above": 3, "count_value": 3, "bar_mean": 3, "argmax": 3}
     names = list(csv.INTENTS)
     while True:
         roll = rng.random()
@@ -55,7 +59,7 @@ def _request(rng: Random, table: Table) -> tuple[str, csv.Request]:
             if made is not None:
                 return made
         elif roll < 0.75:
-            name = rng.choices(names, [weights.get(n, 1) for n in names])[0]
+            name = rng.choices(names, [_WEIGHTS.get(n, 1) for n in names])[0]
             request = csv.INTENTS[name](rng, table)
             if request is not None:
                 return rng.choice(bank("csv")[name]), request
