@@ -60,6 +60,7 @@ class Llama:
         from llama3_agent.engine._runner import Runner
         from llama3_agent.engine._sessions import SessionStore
         from llama3_agent.engine._tokenizer import load_tokenizer, stop_ids
+        from llama3_prompts import detect_family
 
         self._tokenizer = load_tokenizer(folder)
         if len(self._tokenizer) > config["vocab_size"]:
@@ -67,7 +68,7 @@ class Llama:
                 f"the tokenizer in {folder} knows {len(self._tokenizer)} tokens, "
                 f"the model only {config['vocab_size']}: they do not belong together"
             )
-        self._family = _config.pick_family(self._name, config, self._tokenizer.get_vocab())
+        self._family = detect_family(self._tokenizer.get_vocab(), config, self._name)
         self._stop_ids = stop_ids(self._tokenizer)
         target = _load.pick_device(device)
         with loading_bar(folder.name, show=progress):

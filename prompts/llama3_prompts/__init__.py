@@ -1,6 +1,8 @@
 """Llama 3's conversation format: text to token ids and back, and the reading of its tool calls."""
 
 from llama3_prompts._codec import Codec, Piece, StreamDecoder
+from llama3_prompts._families import detect_family
+from llama3_prompts._forms import Dialect
 from llama3_prompts._parser import StreamParser, parse
 from llama3_prompts._system import DEFAULT_INSTRUCTIONS, system_text
 from llama3_prompts._tokenizer import Tokenizer
@@ -11,6 +13,7 @@ from llama3_prompts.events import Event, TextDelta, ToolCallDelta
 __all__ = [
     "DEFAULT_INSTRUCTIONS",
     "Codec",
+    "Dialect",
     "Event",
     "Piece",
     "Span",
@@ -21,6 +24,7 @@ __all__ = [
     "ToolCallDelta",
     "Transcript",
     "argument_problem",
+    "detect_family",
     "parse",
     "system_text",
 ]

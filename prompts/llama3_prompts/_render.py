@@ -7,6 +7,7 @@ import json
 from langchain_core.messages import AIMessage, ToolCall
 
 from llama3_prompts._codec import Piece
+from llama3_prompts._forms import Dialect, written
 from llama3_prompts._tokenizer import EOM, EOT, PYTHON_TAG
 from llama3_prompts._toolbox import CODE_INTERPRETER, Toolbox
 
@@ -15,14 +16,18 @@ _EOM = Piece(EOM, special=True)
 _EOT = Piece(EOT, special=True)
 
 
-def assistant_pieces(message: AIMessage, toolbox: Toolbox) -> list[Piece]:
+def assistant_pieces(message: AIMessage, toolbox: Toolbox, dialect: Dialect = "json") -> list[Piece]:
     """The body and the terminator of a foreign message.
 
     Code and built-in calls follow ``<|python_tag|>`` and end in ``<|eom_id|>``. Custom calls do so only where
-    code is enabled; otherwise they are bare JSON that ends in ``<|eot_id|>``. Calls that were invalid go in
-    as they were.
+    code is enabled; otherwise they are bare, in the conversation's dialect, and end in ``<|eot_id|>``. Calls
+    that were invalid go in as they were.
     """
     text = [Piece(str(message.text))] if message.text else []
+    if dialect != "json" and _custom_only(message, toolbox):
+        calls = written(message.tool_calls, dialect)
+        if calls is not None:
+            return [*_line(text), Piece(calls), _EOT]
     calls = [_call(call, toolbox, alone=_count(message) == 1) for call in message.tool_calls]
     calls += [str(call["args"] or "") for call in message.invalid_tool_calls]
     if not calls:
@@ -31,6 +36,16 @@ def assistant_pieces(message: AIMessage, toolbox: Toolbox) -> list[Piece]:
     if toolbox.code_interpreter or any(call["name"] in toolbox.dotted for call in message.tool_calls):
         return [*text, _TAG, body, _EOM]
     return [*text, body, _EOT]
+
+
+def _custom_only(message: AIMessage, toolbox: Toolbox) -> bool:
+    known = any(call["name"] in toolbox.dotted for call in message.tool_calls)
+    return bool(message.tool_calls) and not message.invalid_tool_calls and not known
+
+
+def _line(text: list[Piece]) -> list[Piece]:
+    """The text with white space at its end, without which the brackets after it would be prose."""
+    return [piece if piece.text[-1].isspace() else Piece(piece.text + "\n") for piece in text]
 
 
 def _count(message: AIMessage) -> int:

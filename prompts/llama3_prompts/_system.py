@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import datetime
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+from llama3_prompts._forms import Dialect, declaration
 
 DEFAULT_INSTRUCTIONS: Final = (
     "You are a helpful assistant. "
     "Use Python for calculations and data, and answer from what the tools return."
 )
 _CUTOFF: Final = "December 2023"
-_HOW_TO_CALL: Final = (
-    "You can call these functions. To call one, answer with nothing but JSON of the form "
-    '{"name": function name, "parameters": {argument name: value}}.'
-)
 _MONTHS: Final = (
     "January",
     "February",
@@ -39,6 +36,7 @@ def system_text(
     builtin_tools: Sequence[str],
     code_interpreter: bool,
     today: datetime.date,
+    dialect: Dialect = "json",
 ) -> str:
     """The body of the system message.
 
@@ -48,14 +46,15 @@ def system_text(
         builtin_tools: Names for the ``Tools:`` line, such as ``brave_search``.
         code_interpreter: Whether to switch on code with ``Environment: ipython``.
         today: The date the model is told; it stays the same for the whole conversation.
+        dialect: The form of custom calls. Where it is "list" and nothing else is on offer there are no dates:
+            models that learned it saw none beside it.
 
-    Source: Meta's prompt formats for Llama 3.1, with the tools in the system message.
+    Source: Meta's prompt formats for Llama 3.1 and 3.2, with the tools in the system message.
     """
-    head = _head(builtin_tools, code_interpreter, today)
-    body = [*head, "", instructions]
-    if schemas:
-        body += ["", _HOW_TO_CALL, "", *(json.dumps(schema, ensure_ascii=False) for schema in schemas)]
-    return "\n".join(body)
+    bare = dialect == "list" and schemas and not builtin_tools and not code_interpreter
+    head = [] if bare else [*_head(builtin_tools, code_interpreter, today), ""]
+    tools = ["", declaration(schemas, dialect)] if schemas else []
+    return "\n".join([*head, instructions, *tools])
 
 
 def _head(builtin_tools: Sequence[str], code_interpreter: bool, today: datetime.date) -> list[str]:

@@ -6,7 +6,7 @@ import copy
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from langchain_core.messages import (
     AIMessage,
@@ -19,16 +19,16 @@ from langchain_core.messages import (
 )
 
 from llama3_prompts._codec import Codec
+from llama3_prompts._families import FAMILIES
+from llama3_prompts._forms import DIALECTS, Dialect, declaration
 from llama3_prompts._parser import StreamParser
 from llama3_prompts._render import assistant_pieces
 from llama3_prompts._system import DEFAULT_INSTRUCTIONS, system_text
 from llama3_prompts._tokenizer import BEGIN_OF_TEXT, END_HEADER, EOT, START_HEADER, Tokenizer
 from llama3_prompts._toolbox import Toolbox
 
-_PLAIN_FAMILY: Final = "3"
-_FAMILIES: Final = (_PLAIN_FAMILY, "3.1", "3.2", "3.3")
 _ROLES: Final = ((SystemMessage, "system"), (HumanMessage, "user"), (ToolMessage, "ipython"))
-_STATE_VERSION: Final = 1
+_STATE_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,19 @@ class Transcript:
 
     Args:
         tokenizer: A fast tokenizer with Llama 3's special tokens by name.
-        family: "3.1", "3.2" or "3.3": all three are written in 3.1's form, which all three can read. Or "3",
-            the first Llama 3: plain chat, because that model knows no tools.
+        family: "3.1", "3.2" or "3.3"; or "3", the first Llama 3: plain chat, for that model knows no tools.
         instructions: What the assistant is told in the system message.
         tools: Custom tools: typed functions, LangChain tools, pydantic models or OpenAI function schemas.
         builtin_tools: Tools that the model knows by training, such as ``brave_search``.
         code_interpreter: Whether the model may write Python to be run.
         today: The date the model is told; today's by default, and fixed from then on.
+        dialect: How custom tools are declared and called: "json", "list" or "tag". By default the family's
+            own: a list for 3.2 and 3.3 where custom tools are all there is, JSON otherwise.
+        tools_in: Whether the "system" message declares the custom tools, or a "user" message after it.
 
     Raises:
-        ValueError: The family is unknown or knows no tools, or the tokenizer lacks the special tokens.
+        ValueError: The family or the dialect is unknown, the family knows no tools, or the tokenizer lacks
+            the special tokens.
     """
 
     def __init__(
@@ -70,30 +73,41 @@ class Transcript:
         builtin_tools: Sequence[str] = (),
         code_interpreter: bool = False,
         today: datetime.date | None = None,
+        dialect: Dialect | None = None,
+        tools_in: Literal["system", "user"] = "system",
     ) -> None:
-        self._start_empty(tokenizer, family, Toolbox(tools, code_interpreter, builtin_tools))
+        self._start_empty(tokenizer, family, Toolbox(tools, code_interpreter, builtin_tools), dialect)
+        schemas = self._toolbox.schemas
         text = instructions
-        if family != _PLAIN_FAMILY:
+        if self._family.tools:
             text = system_text(
                 instructions=instructions,
-                schemas=self._toolbox.schemas,
+                schemas=schemas if tools_in == "system" else (),
                 builtin_tools=builtin_tools,
                 code_interpreter=code_interpreter,
                 today=today or datetime.date.today(),
+                dialect=self._dialect,
             )
         self._ids.append(self._codec.special(BEGIN_OF_TEXT))
         self._add_plain(SystemMessage(text), "system")
+        if schemas and tools_in == "user":
+            self.append(HumanMessage(declaration(schemas, self._dialect)))
 
-    def _start_empty(self, tokenizer: Tokenizer, family: str, toolbox: Toolbox) -> None:
-        if family not in _FAMILIES:
-            raise ValueError(f"unknown family {family!r}; the families are {', '.join(_FAMILIES)}")
-        if family == _PLAIN_FAMILY and toolbox.names:
+    def _start_empty(
+        self, tokenizer: Tokenizer, family: str, toolbox: Toolbox, dialect: Dialect | None
+    ) -> None:
+        if family not in FAMILIES:
+            raise ValueError(f"unknown family {family!r}; the families are {', '.join(FAMILIES)}")
+        if dialect is not None and dialect not in DIALECTS:
+            raise ValueError(f"unknown dialect {dialect!r}; the dialects are {', '.join(DIALECTS)}")
+        self._family = FAMILIES[family]
+        if not self._family.tools and toolbox.names:
             raise ValueError(
                 f"Llama 3 (family {family!r}) knows no tools, but was offered {', '.join(toolbox.names)}; "
                 "use a Llama 3.1, 3.2 or 3.3, or offer neither tools nor a code interpreter"
             )
-        self._codec = Codec(tokenizer, tools=family != _PLAIN_FAMILY)
-        self._family = family
+        self._codec = Codec(tokenizer, tools=self._family.tools)
+        self._dialect = dialect or self._family.dialect_for(environment=bool(toolbox.dotted))
         self._toolbox = toolbox
         self._ids: list[int] = []
         self._spans: list[Span] = []
@@ -123,7 +137,7 @@ class Transcript:
     @property
     def family(self) -> str:
         """The model family the conversation is written for."""
-        return self._family
+        return self._family.name
 
     @property
     def position(self) -> int:
@@ -203,7 +217,8 @@ class Transcript:
         """Everything needed to continue elsewhere, as JSON-able values."""
         return {
             "version": _STATE_VERSION,
-            "family": self._family,
+            "family": self._family.name,
+            "dialect": self._dialect,
             "special_ids": self._codec.special_ids,
             "toolbox": self._toolbox.to_state(),
             "calls": self._calls,
@@ -230,7 +245,8 @@ class Transcript:
         if state.get("version") != _STATE_VERSION:
             raise ValueError(f"cannot read a transcript state of version {state.get('version')!r}")
         twin = cls.__new__(cls)
-        twin._start_empty(tokenizer, state["family"], Toolbox.from_state(state["toolbox"], tools))
+        toolbox = Toolbox.from_state(state["toolbox"], tools)
+        twin._start_empty(tokenizer, state["family"], toolbox, state["dialect"])
         if twin._codec.special_ids != state["special_ids"]:
             raise ValueError("the transcript was written with another tokenizer; load that one")
         twin._calls = state["calls"]
@@ -245,7 +261,7 @@ class Transcript:
 
     def _add_foreign(self, message: AIMessage) -> None:
         ids = self._header("assistant")
-        for piece in assistant_pieces(message, self._toolbox):
+        for piece in assistant_pieces(message, self._toolbox, self._dialect):
             ids += [self._codec.special(piece.text)] if piece.special else self._codec.encode(piece.text)
         self._add(message, ids)
 

@@ -1,7 +1,6 @@
 """What a model's `config.json` says. Loads no library, so that a wrong folder is told of at once."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -24,22 +23,6 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not any(folder.glob("*.safetensors")):
         raise ModelUnsuitable(f"{folder} holds no *.safetensors: weights in other formats are not loaded")
     return config
-
-
-def pick_family(name: str, config: dict[str, Any], vocabulary: dict[str, int]) -> str:
-    """Which Llama 3 this is: "3", "3.1", "3.2" or "3.3".
-
-    `llama3_family` in the configuration decides; else the version in the name; else what the files show: the
-    first family has no ``<|eom_id|>``, and 3.2 stretches its positions 32-fold where 3.1 and 3.3 take 8.
-    """
-    if "llama3_family" in config:
-        return str(config["llama3_family"])
-    if "<|eom_id|>" not in vocabulary:
-        return "3"
-    if named := re.search(r"3\.[123](?!\d)", name):
-        return named.group()
-    rope = config.get("rope_scaling") or config.get("rope_parameters") or {}
-    return "3.2" if rope.get("factor") == 32.0 else "3.1"
 
 
 def pick_context_length(asked: int | None, config: dict[str, Any]) -> int:
