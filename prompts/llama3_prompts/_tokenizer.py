@@ -12,11 +12,12 @@ END_HEADER: Final = "<|end_header_id|>"
 EOM: Final = "<|eom_id|>"
 EOT: Final = "<|eot_id|>"
 PYTHON_TAG: Final = "<|python_tag|>"
+IMAGE: Final = "<|image|>"
 
 TERMINATORS: Final = frozenset({END_OF_TEXT, EOM, EOT})
 """Generation stops on each of these."""
 
-IGNORED: Final = frozenset({BEGIN_OF_TEXT, "<|finetune_right_pad_id|>", "<|step_id|>", "<|image|>"})
+IGNORED: Final = frozenset({BEGIN_OF_TEXT, "<|finetune_right_pad_id|>", "<|step_id|>", IMAGE})
 """Control tokens that mean nothing inside an assistant message."""
 
 CONTROLS: Final = TERMINATORS | IGNORED | {START_HEADER, END_HEADER, PYTHON_TAG}

@@ -140,6 +140,20 @@ class Toolbox:
             "code_interpreter": self.code_interpreter,
         }
 
+    def changes_since(self, state: Mapping[str, Any]) -> list[str]:
+        """How the custom tools differ from those of the toolbox that `to_state` described."""
+        before = {schema["function"]["name"]: schema for schema in state["tools"]}
+        now = {schema["function"]["name"]: schema for schema in self.schemas}
+        return [
+            *(f"{name!r} is new, and the model does not know it" for name in now if name not in before),
+            *(f"{name!r} is gone, and the model may still call it" for name in before if name not in now),
+            *(
+                f"{name!r} has changed, and the model still sees it as it was"
+                for name in now
+                if name in before and now[name] != before[name]
+            ),
+        ]
+
     @classmethod
     def from_state(cls, state: Mapping[str, Any], tools: Sequence[ToolLike] | None = None) -> Toolbox:
         """The toolbox that `to_state` described, with live tools where they are given."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -19,12 +20,13 @@ from langchain_core.messages import (
 )
 
 from llama3_prompts._codec import Codec
+from llama3_prompts._content import count_images
 from llama3_prompts._families import FAMILIES
 from llama3_prompts._forms import DIALECTS, Dialect, declaration
 from llama3_prompts._parser import StreamParser
 from llama3_prompts._render import assistant_pieces
 from llama3_prompts._system import DEFAULT_INSTRUCTIONS, system_text
-from llama3_prompts._tokenizer import BEGIN_OF_TEXT, END_HEADER, EOT, START_HEADER, Tokenizer
+from llama3_prompts._tokenizer import BEGIN_OF_TEXT, END_HEADER, EOT, IMAGE, START_HEADER, Tokenizer
 from llama3_prompts._toolbox import Toolbox
 
 _ROLES: Final = ((SystemMessage, "system"), (HumanMessage, "user"), (ToolMessage, "ipython"))
@@ -147,17 +149,19 @@ class Transcript:
     def append(self, message: BaseMessage) -> None:
         """Adds a message that this model did not generate here.
 
-        An `AIMessage` from elsewhere is rendered once, in the form the model was trained to write.
+        An `AIMessage` from elsewhere is rendered once, in the form the model was trained to write. Each image
+        of a `HumanMessage` becomes one ``<|image|>`` before the text; the pixels go to the engine.
 
         Raises:
-            TypeError: The message is of a kind that Llama 3's format does not have.
+            TypeError: Llama 3's format has no such message, or no such part of its content.
+            ValueError: It holds an image, and the family or the tokenizer knows none.
         """
         if isinstance(message, AIMessage):
             self._add_foreign(message)
             return
         for kind, role in _ROLES:
             if isinstance(message, kind):
-                self._add_plain(message, role)
+                self._add_plain(message, role, self._images(message))
                 return
         raise TypeError(
             f"cannot add a {type(message).__name__}; "
@@ -237,7 +241,7 @@ class Transcript:
             tokenizer: The tokenizer it was written with.
             state: What `to_state` returned.
             tools: The live tools, for their own validation; by default arguments are checked by the stored
-                schemas.
+                schemas. A warning names those that are no longer as the model was told.
 
         Raises:
             ValueError: The state is of another version, or was written with another tokenizer.
@@ -246,6 +250,8 @@ class Transcript:
             raise ValueError(f"cannot read a transcript state of version {state.get('version')!r}")
         twin = cls.__new__(cls)
         toolbox = Toolbox.from_state(state["toolbox"], tools)
+        for change in toolbox.changes_since(state["toolbox"]):
+            warnings.warn(f"this conversation began with other tools: {change}", stacklevel=2)
         twin._start_empty(tokenizer, state["family"], toolbox, state["dialect"])
         if twin._codec.special_ids != state["special_ids"]:
             raise ValueError("the transcript was written with another tokenizer; load that one")
@@ -255,9 +261,22 @@ class Transcript:
         twin._messages = list(messages_from_dict(state["messages"]))
         return twin
 
-    def _add_plain(self, message: BaseMessage, role: str) -> None:
+    def _images(self, message: BaseMessage) -> list[int]:
+        """The ids that stand for the images of a message."""
+        images = count_images(message)
+        if not images:
+            return []
+        if not self._family.images or IMAGE not in self._codec.special_ids:
+            raise ValueError(
+                f"this model (family {self._family.name!r}) sees no images; use a vision model of Llama 3.2"
+            )
+        if self._toolbox.names:
+            warnings.warn("Llama 3.2 calls no tools once there is an image in its prompt", stacklevel=3)
+        return [self._codec.special(IMAGE)] * images
+
+    def _add_plain(self, message: BaseMessage, role: str, images: Sequence[int] = ()) -> None:
         body = self._codec.encode(str(message.text))
-        self._add(message, [*self._header(role), *body, self._codec.special(EOT)])
+        self._add(message, [*self._header(role), *images, *body, self._codec.special(EOT)])
 
     def _add_foreign(self, message: AIMessage) -> None:
         ids = self._header("assistant")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 import json
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from llama3_prompts import Transcript, detect_family
 
@@ -201,3 +202,54 @@ def test_the_family_is_told_from_the_files(
     vocabulary: dict[str, int], config: dict[str, Any], name: str, family: str
 ) -> None:
     assert detect_family(vocabulary, config, name) == family
+
+
+def test_images_come_before_the_text(make: Callable[..., Transcript]) -> None:
+    transcript = make("3.2")
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+    transcript.append(HumanMessage([{"type": "text", "text": "What is <|image|>?"}, picture, picture]))
+    assert last(transcript) == (
+        "<|start_header_id|>user<|end_header_id|>\n\n<|image|><|image|>What is <|image|>?<|eot_id|>"
+    )
+    span = transcript.spans[-1]
+    image = transcript.codec.special("<|image|>")
+    assert transcript.ids[span.start : span.end].count(image) == 2
+
+
+def test_images_are_refused_where_nobody_sees_them(make: Callable[..., Transcript]) -> None:
+    picture = HumanMessage([{"type": "image", "base64": "AA=="}])
+    for family in ("3.1", "3.3"):
+        with pytest.raises(ValueError, match=f"family '{family}'\\) sees no images; use a vision model"):
+            make(family).append(picture)
+    with pytest.raises(TypeError, match="no 'audio' in a HumanMessage; send text"):
+        make("3.2").append(HumanMessage([{"type": "audio", "base64": "AA=="}]))
+    with pytest.raises(TypeError, match="no 'image' in a ToolMessage"):
+        make("3.2").append(ToolMessage([{"type": "image", "base64": "AA=="}], tool_call_id="1"))
+
+
+def test_an_image_beside_tools_is_warned_of(make: Callable[..., Transcript], tools: list[Any]) -> None:
+    with pytest.warns(UserWarning, match="calls no tools once there is an image"):
+        make("3.2", tools=tools).append(HumanMessage([{"type": "image", "base64": "AA=="}]))
+
+
+def test_tools_that_changed_since_are_named(
+    make: Callable[..., Transcript], llama3_tokenizer: Any, tools: list[Any]
+) -> None:
+    get_weather, note, mix, ping = tools
+    state = make(tools=[get_weather, note, ping], builtin_tools=["brave_search"]).to_state()
+
+    def ping(host: str) -> str:
+        """Answers."""
+        return host
+
+    with pytest.warns(UserWarning, match="began with other tools") as warned:
+        Transcript.from_state(llama3_tokenizer, state, tools=[get_weather, mix, ping])
+    assert [str(warning.message).partition(": ")[2] for warning in warned] == [
+        "'mix' is new, and the model does not know it",
+        "'note' is gone, and the model may still call it",
+        "'ping' has changed, and the model still sees it as it was",
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Transcript.from_state(llama3_tokenizer, state, tools=[note, tools[3], get_weather])
+        Transcript.from_state(llama3_tokenizer, state)
