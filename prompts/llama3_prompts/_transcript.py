@@ -26,10 +26,12 @@ from llama3_prompts._forms import DIALECTS, Dialect, declaration
 from llama3_prompts._parser import StreamParser
 from llama3_prompts._render import assistant_pieces
 from llama3_prompts._system import DEFAULT_INSTRUCTIONS, system_text
+from llama3_prompts._template import ChatTemplate
 from llama3_prompts._tokenizer import BEGIN_OF_TEXT, END_HEADER, EOT, IMAGE, START_HEADER, Tokenizer
 from llama3_prompts._toolbox import Toolbox
 
 _ROLES: Final = ((SystemMessage, "system"), (HumanMessage, "user"), (ToolMessage, "ipython"))
+_TEMPLATE_ROLES: Final = {"system": "system", "human": "user", "tool": "tool"}
 _STATE_VERSION: Final = 2
 
 
@@ -59,10 +61,12 @@ class Transcript:
         dialect: How custom tools are declared and called: "json", "list" or "tag". By default the family's
             own: a list for 3.2 and 3.3 where custom tools are all there is, JSON otherwise.
         tools_in: Whether the "system" message declares the custom tools, or a "user" message after it.
+        template: "own" for the forms above; "checkpoint" to write what people and tools say as the chat
+            template in the tokenizer does, tools and dates included.
 
     Raises:
-        ValueError: The family or the dialect is unknown, the family knows no tools, or the tokenizer lacks
-            the special tokens.
+        ValueError: The family or the dialect is unknown, the family knows no tools, the tokenizer lacks the
+            special tokens, or its chat template cannot be followed.
     """
 
     def __init__(
@@ -77,17 +81,26 @@ class Transcript:
         today: datetime.date | None = None,
         dialect: Dialect | None = None,
         tools_in: Literal["system", "user"] = "system",
+        template: Literal["own", "checkpoint"] = "own",
     ) -> None:
         self._start_empty(tokenizer, family, Toolbox(tools, code_interpreter, builtin_tools), dialect)
+        today = today or datetime.date.today()
+        if template == "checkpoint":
+            self._template = self._checkpoint_template(tokenizer, today)
+            self._add(SystemMessage(instructions), self._template.opening(instructions))
+        else:
+            self._open(instructions, today, tools_in)
+
+    def _open(self, instructions: str, today: datetime.date, tools_in: str) -> None:
         schemas = self._toolbox.schemas
         text = instructions
         if self._family.tools:
             text = system_text(
                 instructions=instructions,
                 schemas=schemas if tools_in == "system" else (),
-                builtin_tools=builtin_tools,
-                code_interpreter=code_interpreter,
-                today=today or datetime.date.today(),
+                builtin_tools=self._toolbox.builtin_tools,
+                code_interpreter=self._toolbox.code_interpreter,
+                today=today,
                 dialect=self._dialect,
             )
         self._ids.append(self._codec.special(BEGIN_OF_TEXT))
@@ -111,10 +124,20 @@ class Transcript:
         self._codec = Codec(tokenizer, tools=self._family.tools)
         self._dialect = dialect or self._family.dialect_for(environment=bool(toolbox.dotted))
         self._toolbox = toolbox
+        self._template: ChatTemplate | None = None
         self._ids: list[int] = []
         self._spans: list[Span] = []
         self._messages: list[BaseMessage] = []
         self._calls = 0
+
+    def _checkpoint_template(self, tokenizer: Tokenizer, today: datetime.date) -> ChatTemplate:
+        return ChatTemplate(
+            tokenizer,
+            self._codec,
+            schemas=self._toolbox.schemas,
+            builtin_tools=self._toolbox.dotted,
+            today=today,
+        )
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -223,6 +246,7 @@ class Transcript:
             "version": _STATE_VERSION,
             "family": self._family.name,
             "dialect": self._dialect,
+            "template": self._template.today.isoformat() if self._template else None,
             "special_ids": self._codec.special_ids,
             "toolbox": self._toolbox.to_state(),
             "calls": self._calls,
@@ -255,6 +279,9 @@ class Transcript:
         twin._start_empty(tokenizer, state["family"], toolbox, state["dialect"])
         if twin._codec.special_ids != state["special_ids"]:
             raise ValueError("the transcript was written with another tokenizer; load that one")
+        if state["template"]:
+            today = datetime.date.fromisoformat(state["template"])
+            twin._template = twin._checkpoint_template(tokenizer, today)
         twin._calls = state["calls"]
         twin._ids = list(state["ids"])
         twin._spans = [Span(start, end) for start, end in state["spans"]]
@@ -275,8 +302,17 @@ class Transcript:
         return [self._codec.special(IMAGE)] * images
 
     def _add_plain(self, message: BaseMessage, role: str, images: Sequence[int] = ()) -> None:
+        if self._template:
+            self._add(message, self._by_template(self._template, message, len(images)))
+            return
         body = self._codec.encode(str(message.text))
         self._add(message, [*self._header(role), *images, *body, self._codec.special(EOT)])
+
+    def _by_template(self, template: ChatTemplate, message: BaseMessage, images: int) -> list[int]:
+        text = str(message.text)
+        content = [*[{"type": "image"}] * images, {"type": "text", "text": text}] if images else text
+        spoken = any(isinstance(earlier, HumanMessage) for earlier in self._messages)
+        return template.message(_TEMPLATE_ROLES[message.type], content, first=not spoken)
 
     def _add_foreign(self, message: AIMessage) -> None:
         ids = self._header("assistant")

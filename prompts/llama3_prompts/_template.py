@@ -1,0 +1,131 @@
+"""A checkpoint's own chat template, followed to the letter, while all content stays words."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol, runtime_checkable
+
+from llama3_prompts._codec import Codec, split_controls
+from llama3_prompts._tokenizer import END_HEADER, START_HEADER, Tokenizer
+
+_PRIVATE_USE: Final = range(0xE000, 0xF8FF)
+_OPENING: Final = "<|"
+_ASSISTANT: Final = f"{START_HEADER}assistant{END_HEADER}\n\n"
+_FILLER: Final = "x"
+
+Turn = Mapping[str, Any]
+"""A message as templates take it: ``role`` and ``content``."""
+
+
+@runtime_checkable
+class TemplateTokenizer(Tokenizer, Protocol):
+    """A tokenizer that carries a chat template."""
+
+    @property
+    def chat_template(self) -> str | None:
+        """The template's source, None where there is none."""
+        ...
+
+    def apply_chat_template(self, conversation: Sequence[Turn], **options: Any) -> str:
+        """The text of a conversation; ``tokenize=False`` is among the options."""
+        ...
+
+
+class ChatTemplate:
+    """Renders one message at a time as the checkpoint's template would in its place.
+
+    Each message is rendered behind a conversation as short as the template allows, so that the cost of one
+    more does not grow with the history. What the model wrote is never rendered.
+
+    Args:
+        tokenizer: The checkpoint's own.
+        codec: Of that tokenizer.
+        schemas: The custom tools in OpenAI's function form.
+        builtin_tools: What the template may name beside them, ``code_interpreter`` included.
+        today: The date that the template may tell.
+
+    Raises:
+        ValueError: There is no template, or it does not frame messages as Llama 3 does.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        codec: Codec,
+        *,
+        schemas: Sequence[Mapping[str, Any]],
+        builtin_tools: Sequence[str],
+        today: datetime.date,
+    ) -> None:
+        if not isinstance(tokenizer, TemplateTokenizer) or not tokenizer.chat_template:
+            raise ValueError("this tokenizer carries no chat template; leave template= at 'own'")
+        self._tokenizer = tokenizer
+        self._codec = codec
+        self.today = today
+        self._options: dict[str, Any] = {"date_string": f"{today:%d} {_MONTHS[today.month - 1]} {today:%Y}"}
+        if schemas:
+            self._options["tools"] = list(schemas)
+        if builtin_tools:
+            self._options["builtin_tools"] = list(builtin_tools)
+        opening = self._render([_turn("system"), _turn("user")], add_generation_prompt=True)
+        if not opening.endswith(_ASSISTANT):
+            raise ValueError("the tokenizer's chat template does not open an answer as Llama 3 does")
+
+    def opening(self, instructions: str) -> list[int]:
+        """The ids before the first user message: ``<|begin_of_text|>`` and the system message."""
+        return self._encode([_turn("system", instructions), _turn("user")], 0)
+
+    def message(self, role: str, content: Any, *, first: bool) -> list[int]:
+        """The ids of one more message.
+
+        Args:
+            role: "system", "user" or "tool".
+            content: Its text, or a list of parts with images.
+            first: Whether it is the first user message, which may have to declare the tools.
+        """
+        before = [_turn("system"), *([] if first else [_turn("user"), _turn("assistant")])]
+        return self._encode([*before, _turn(role, content)], len(before))
+
+    def _encode(self, turns: Sequence[Turn], index: int) -> list[int]:
+        mark = _unused_character([turns, self._options])
+        blocks = self._render(turns, mark).split(START_HEADER)
+        if len(blocks) != len(turns) + 1:
+            raise ValueError(
+                "the tokenizer's chat template does not write one block a message; leave template= at 'own'"
+            )
+        head = blocks[0] if index == 0 else ""
+        ids: list[int] = []
+        for piece in split_controls(head + START_HEADER + blocks[index + 1], self._codec.special_ids):
+            text = piece.text.replace(mark, "<")
+            ids += [self._codec.special(text)] if piece.special else self._codec.encode(text)
+        return ids
+
+    def _render(self, turns: Sequence[Turn], mark: str = "<", **options: Any) -> str:
+        """The template's text, with ``mark`` for the ``<`` of what could be a control token in content."""
+        settings = {**_marked(self._options, mark), **options}
+        return self._tokenizer.apply_chat_template(_marked(turns, mark), tokenize=False, **settings)
+
+
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def _turn(role: str, content: Any = _FILLER) -> Turn:
+    return {"role": role, "content": content}
+
+
+def _marked(value: Any, mark: str) -> Any:
+    if isinstance(value, str):
+        return value.replace(_OPENING, mark + _OPENING[1:])
+    if isinstance(value, Mapping):
+        return {_marked(key, mark): _marked(item, mark) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_marked(item, mark) for item in value]
+    return value
+
+
+def _unused_character(value: Any) -> str:
+    """A character of Unicode's private use area that occurs nowhere in the value."""
+    used = set(json.dumps(value, ensure_ascii=False, default=str))
+    return next(chr(code) for code in _PRIVATE_USE if chr(code) not in used)
