@@ -62,6 +62,31 @@ CASES = [
         '{"name": "mix", "description": "", "parameters": {"a": 1, "n": 2}}',
     ),
     Case("Python list in prose", "[mix(a, b) for a in x]", "[mix(a, b) for a in x]"),
+    # Fences around calls belong to them; around anything else they are text.
+    Case("fenced JSON", f"```json\n{MIX_JSON}\n```<|eot_id|>", calls=[MIX]),
+    Case("fenced, no language", f"```\n{MIX_JSON}```", calls=[MIX]),
+    Case("fenced list", "```python\n[mix(a=1, n=2), ping()]\n```", calls=[MIX, ("ping", {})]),
+    Case("fenced search", '```\nbrave_search.call(query="x")\n```', calls=[("brave_search", {"query": "x"})]),
+    Case("fenced between words", f"So:\n```json\n{MIX_JSON}\n```\nDone.", "So:\n\nDone.", [MIX]),
+    Case("two fenced calls", f"```json\n{MIX_JSON}\n```\n```json\n{PING}\n```", calls=[MIX, ("ping", {})]),
+    Case("calls in one fence", f"```json\n{MIX_JSON}\n{PING}\n```", calls=[MIX, ("ping", {})]),
+    Case("fence left open", f"```json\n{MIX_JSON}", calls=[MIX]),
+    Case("fenced, unknown", '```\n{"name": "x", "parameters": {}}\n```', bad=[("x", "unknown tool")]),
+    Case(
+        "fenced, unknown, then prose",
+        '```\n{"name": "x", "parameters": {}}\n```\nok',
+        '```\n{"name": "x", "parameters": {}}\n```\nok',
+    ),
+    Case("fenced data", 'So:\n```json\n{"a": 1}\n```\nok', 'So:\n```json\n{"a": 1}\n```\nok'),
+    Case("fenced prose", "```text\nhello\n```", "```text\nhello\n```"),
+    Case("an empty fence", "```json\n```", "```json\n```"),
+    Case("a fence after a call", f"{PING}\n```", "\n```", [("ping", {})]),
+    Case("half a fence", "a\n``", "a\n``"),
+    Case("ticks at the start of a line", f"`{MIX_JSON}`\n`a`", f"`{MIX_JSON}`\n`a`"),
+    Case("fenced code without the tag", "```python\nprint(1)\n```", "```python\nprint(1)\n```"),
+    Case("fenced code", T + "```python\nprint(1)\n\nx\n```<|eom_id|>", calls=code("print(1)\n\nx")),
+    Case("fenced code, left open", T + "```\nprint(1)", calls=code("print(1)")),
+    Case("an empty fence of code", T + "```python\n```", bad=[(CODE, "no code was written")]),
     # Code is code.
     Case("code", T + "print(1)\n<|eom_id|>", calls=code("print(1)\n")),
     Case("text, then code", f"So: {T}print(1)<|eom_id|>", "So: ", code("print(1)")),
@@ -176,6 +201,21 @@ CASES = [
     ),
     Case("nearly a call", '{"name": "mix"}', bad=[("mix", "this JSON is not a call")]),
     Case("wrong shape after the tag", T + '{"status": "ok"}', bad=[(None, "this JSON is not a call")]),
+    Case(
+        "single quotes around keys",
+        "{'name': 'mix', 'parameters': {'a': 1, 'n': \"it's }\"}}<|eot_id|>",
+        bad=[("mix", "in double quotes")],
+    ),
+    Case(
+        "single quotes, then prose", "{'name': 'mix', 'a': 1} is a dict", "{'name': 'mix', 'a': 1} is a dict"
+    ),
+    Case("single quotes, no tool", "{'name': 'oak', 'parameters': {}}", "{'name': 'oak', 'parameters': {}}"),
+    Case("single quotes, cut off", "{'name': 'mix', 'parameters': {", bad=[("mix", "cut off")]),
+    Case(
+        "a dict, indexed, after the tag",
+        T + "{'name': 'mix', 'a': 1}['a']",
+        calls=code("{'name': 'mix', 'a': 1}['a']"),
+    ),
     Case(
         "unknown tool",
         '{"name": "teleport", "parameters": {}}',

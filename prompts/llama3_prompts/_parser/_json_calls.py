@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from llama3_prompts._parser._brackets import Brackets
 from llama3_prompts._parser._json import JsonStructure
 from llama3_prompts._parser._json_reading import ARGUMENTS, KEYS, CallText, read, shapeless, unescape, why
 from llama3_prompts._parser._outcome import Bad, Call, Outcome, cut_off
 from llama3_prompts._parser._scanner import Place, Stream, Verdict
 
 _OPENING: Final = "{"
+_SINGLE_QUOTED: Final = re.compile(
+    r"\{\s*(?:'type'\s*:\s*'function'\s*,\s*)?'(?:name|function)'\s*:\s*'([\w.-]+)'\s*,"
+)
 
 
 @dataclass(slots=True)
@@ -53,6 +58,7 @@ class JsonCalls:
         self._data = False
         self._stray = False
         self._broken = False
+        self._quoted: Brackets | None = None
 
     @property
     def committed(self) -> bool:
@@ -63,7 +69,11 @@ class JsonCalls:
         return self._streams
 
     def feed(self, char: str) -> Verdict:
+        if self._quoted:
+            return self._quoted.feed(char)
         verdict = self._structure.feed(char, self)
+        if verdict is Verdict.FAIL and char == "'" and self._may_be_python():
+            return self._go_on_as_python(char)
         if verdict is Verdict.FAIL and self.committed:
             self._broken = True
             self._structure.loosen()
@@ -77,6 +87,8 @@ class JsonCalls:
         return self._structure.feed(char, self)
 
     def outcomes(self, raw: str) -> list[Outcome] | None:
+        if self._quoted:
+            return self._in_single_quotes(raw)
         if self._broken:
             return self._broken_calls(raw, truncated=False)
         texts = [item.text(raw) for item in self._objects]
@@ -91,6 +103,9 @@ class JsonCalls:
         return self.committed or (usable and not self._place.tagged)
 
     def unfinished(self, raw: str, *, truncated: bool) -> list[Outcome] | None:
+        if self._quoted:
+            found = self._in_single_quotes(raw)
+            return found and [cut_off(found[0].name, raw, truncated=truncated)]
         if self.committed:
             return self._broken_calls(raw, truncated=truncated)
         name = self._objects[0].name if self._objects else None
@@ -98,6 +113,22 @@ class JsonCalls:
         if near or (self._place.tagged and raw.startswith(_OPENING)):
             return [cut_off(name, raw, truncated=truncated)]
         return None
+
+    def _may_be_python(self) -> bool:
+        first = len(self._objects) == 1 and self._objects[0].key is None
+        return first and self._base == 1 and self._place.alone
+
+    def _go_on_as_python(self, char: str) -> Verdict:
+        """A first key in single quotes: no JSON, but perhaps what the model took for a call."""
+        self._quoted = Brackets()
+        self._quoted.feed(_OPENING)
+        return self._quoted.feed(char)
+
+    def _in_single_quotes(self, raw: str) -> list[Outcome] | None:
+        named = _SINGLE_QUOTED.match(raw)
+        if named is None or not self._known(named[1]):
+            return None
+        return [Bad(named[1], raw, "malformed", why(raw))]
 
     def on_key(self, depth: int, key: str) -> None:
         if depth < self._base:

@@ -25,7 +25,9 @@ from llama3_prompts._tokenizer import CONTROLS, END_HEADER, IGNORED, PYTHON_TAG,
 from llama3_prompts._toolbox import BUILTIN_TOOLS, CODE_INTERPRETER, Toolbox, ToolLike
 from llama3_prompts.events import Event
 
-_TRIGGER: Final = re.compile(r"[{\[<]")
+_TRIGGER: Final = re.compile(r"[{\[<]|(?<![^\n])`")
+_FENCE: Final = "```"
+_FENCE_OPENS: Final = re.compile(r"`{0,3}|```[\w+-]{0,20}[ \t]*")
 _NO_CALL_AFTER: Final = re.compile(r"[\w`'\"(\[{=]")
 _MAX_ROLE: Final = 32
 
@@ -78,6 +80,8 @@ class StreamParser:
         self._queue: list[str | _Undecided] = []
         self._code: list[str] = []
         self._role: list[str] = []
+        self._fence = ""
+        self._fenced = False
         self._last = ""
         self._waiting = True
         self._tagged = False
@@ -162,6 +166,9 @@ class StreamParser:
         if char.isspace() or (char in ";," and self._after_call()):
             self._queue.append(char)
             return at + 1
+        if char == _FENCE[0] and not self._tagged:
+            self._read = self._in_fence
+            return at
         if not self._begin(char, at_start=True):
             self._release()
             return at
@@ -173,9 +180,47 @@ class StreamParser:
         self._say(text[at:stop])
         if match is None:
             return stop
+        if match.group() == _FENCE[0]:
+            if self._last in ("", "\n"):
+                self._read = self._in_fence
+                return stop
+            self._say(match.group())
+            return stop + 1
         if _NO_CALL_AFTER.match(self._last) or not self._begin(match.group(), at_start=False):
             self._say(match.group())
         return stop + 1
+
+    def _in_fence(self, text: str, at: int) -> int:
+        """A line of backticks: around calls it belongs to them, around anything else it is text."""
+        char = text[at]
+        if self._fenced and self._fence + char == _FENCE:
+            self._close_fence()
+            return at + 1
+        if _FENCE_OPENS.fullmatch(self._fence + char):
+            self._fence += char
+            return at + 1
+        if char == "\n" and self._fence.startswith(_FENCE):
+            self._queue.append(self._fence + char)
+            self._fence = ""
+            self._fenced = self._waiting = True
+            self._read = self._in_text
+            return at + 1
+        self._release()
+        return at
+
+    def _close_fence(self) -> None:
+        self._fence, self._fenced = "", False
+        self._read = self._in_text
+        if self._out_of_fence():
+            self._queue = []
+            return
+        self._queue.append(_FENCE)
+        if not self._undecided():
+            self._release()
+
+    def _out_of_fence(self) -> bool:
+        """Whether the line that opened the fence is gone, because calls were what followed it."""
+        return not any(isinstance(item, str) and item.startswith(_FENCE) for item in self._queue)
 
     def _in_opening(self, text: str, at: int) -> int:
         """After a ``[``, until the next character tells which kind of list it might be."""
@@ -279,7 +324,8 @@ class StreamParser:
     def _release(self) -> None:
         """What is held is no call: after the tag it is code, elsewhere text."""
         held = "".join(item.raw if isinstance(item, _Undecided) else item for item in self._queue)
-        self._queue = []
+        held += self._fence
+        self._queue, self._fence, self._fenced = [], "", False
         self._waiting = False
         if self._tagged:
             self._tagged = False
@@ -330,8 +376,11 @@ class StreamParser:
             self._spoken = self._spoken or not text.isspace()
             self._out.add_text(text)
 
+    def _undecided(self) -> bool:
+        return any(isinstance(item, _Undecided) for item in self._queue)
+
     def _after_call(self) -> bool:
-        return self._out.calls > 0 or any(isinstance(item, _Undecided) for item in self._queue)
+        return self._out.calls > 0 or self._undecided()
 
     def _end(self, *, cut_code: bool, cut_call: bool, blank_is_text: bool = True) -> None:
         """Ends a stretch between control tokens: whatever is held is decided now."""
@@ -339,13 +388,16 @@ class StreamParser:
             self._end_candidate(truncated=cut_call)
         if self._read == self._in_header:
             self._end_role()
-        if any(isinstance(item, _Undecided) for item in self._queue):
+        if self._fence:
+            self._release()
+        if self._undecided():
             self._settle()
         if self._tagged or self._read == self._in_code:
             self._end_code(truncated=cut_code)
-        elif blank_is_text and not self._out.calls:
+        elif blank_is_text and (not self._out.calls or not self._out_of_fence()):
             self._say("".join(item for item in self._queue if isinstance(item, str)))
         self._queue, self._code = [], []
+        self._fence, self._fenced = "", False
         self._read = self._in_text
         self._last = ""
         self._waiting = True
