@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -186,10 +187,14 @@ class StreamDecoder:
         return rest
 
 
+@functools.cache
+def _names_pattern(names: frozenset[str]) -> re.Pattern[str]:
+    return re.compile("(" + "|".join(re.escape(name) for name in sorted(names)) + ")")
+
+
 def split_controls(text: str, names: Iterable[str] = CONTROLS) -> list[Piece]:
     """Cuts a text with visible control tokens into pieces, every name taken for the token itself."""
-    pattern = "(" + "|".join(re.escape(name) for name in sorted(names)) + ")"
-    parts = re.split(pattern, text)
+    parts = _names_pattern(frozenset(names)).split(text)
     return [Piece(part, special=bool(i % 2)) for i, part in enumerate(parts) if part]
 
 

@@ -25,9 +25,9 @@ def assistant_pieces(message: AIMessage, toolbox: Toolbox, dialect: Dialect = "j
     """
     text = [Piece(str(message.text))] if message.text else []
     if dialect != "json" and _custom_only(message, toolbox):
-        calls = written(message.tool_calls, dialect)
-        if calls is not None:
-            return [*_line(text), Piece(calls), _EOT]
+        source = written(message.tool_calls, dialect)
+        if source is not None:
+            return [*_line(text), Piece(source), _EOT]
     calls = [_call(call, toolbox, alone=_count(message) == 1) for call in message.tool_calls]
     calls += [str(call["args"] or "") for call in message.invalid_tool_calls]
     if not calls:

@@ -69,6 +69,8 @@ class Transcript:
             special tokens, or its chat template cannot be followed.
     """
 
+    _template: ChatTemplate | None
+
     def __init__(
         self,
         tokenizer: Tokenizer,
@@ -86,8 +88,8 @@ class Transcript:
         self._start_empty(tokenizer, family, Toolbox(tools, code_interpreter, builtin_tools), dialect)
         today = today or datetime.date.today()
         if template == "checkpoint":
-            self._template = self._checkpoint_template(tokenizer, today)
-            self._add(SystemMessage(instructions), self._template.opening(instructions))
+            followed = self._template = self._checkpoint_template(tokenizer, today)
+            self._add(SystemMessage(instructions), followed.opening(instructions))
         else:
             self._open(instructions, today, tools_in)
 
@@ -124,7 +126,7 @@ class Transcript:
         self._codec = Codec(tokenizer, tools=self._family.tools)
         self._dialect = dialect or self._family.dialect_for(environment=bool(toolbox.dotted))
         self._toolbox = toolbox
-        self._template: ChatTemplate | None = None
+        self._template = None
         self._ids: list[int] = []
         self._spans: list[Span] = []
         self._messages: list[BaseMessage] = []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from llama3_prompts._parser._scanner import Verdict
 
+_PLAIN: Final = re.compile(r"[^'\"\\]+")
 _CLOSER: Final = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -17,6 +19,16 @@ class Brackets:
         self._quote = ""
         self._run = ""
         self._escaped = False
+
+    def skip(self, text: str, at: int) -> int:
+        """Takes, within a string, what stands before the next quote or escape; returns how far it came."""
+        if self._escaped or not self._quote:
+            return at
+        run = _PLAIN.match(text, at)
+        if run is None:
+            return at
+        self._run = ""
+        return run.end()
 
     def feed(self, char: str) -> Verdict:
         """Takes a character, the opening bracket first."""

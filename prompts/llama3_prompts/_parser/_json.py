@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from llama3_prompts._parser._scanner import Verdict
 
 MAX_DEPTH: Final = 64
+_PLAIN: Final = re.compile(r'[^"\\]+')
 _SPACE: Final = " \t\r\n"
 _CLOSER: Final = {"{": "}", "[": "]"}
 _ATOM: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null")
@@ -51,6 +52,17 @@ class JsonStructure:
         self._loose = True
         if self._expect not in ("string", "key"):
             self._expect = "after"
+
+    def skip(self, text: str, at: int) -> int:
+        """Takes, within a string, what stands before its next quote or escape; returns how far it came."""
+        if self._escaped or self._expect not in ("string", "key"):
+            return at
+        run = _PLAIN.match(text, at)
+        if run is None:
+            return at
+        self._text.append(run.group())
+        self.position += run.end() - at
+        return run.end()
 
     def feed(self, char: str, listener: Listener) -> Verdict:
         """Takes a character. FAIL means that the text with it is no JSON; the state is then as before."""

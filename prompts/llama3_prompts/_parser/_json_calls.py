@@ -82,6 +82,9 @@ class JsonCalls:
             return Verdict.DATA
         return verdict
 
+    def skip(self, text: str, at: int) -> int:
+        return self._quoted.skip(text, at) if self._quoted else self._structure.skip(text, at)
+
     def go_on(self, char: str) -> Verdict:
         """Takes a character of JSON that is data: FAIL where it is JSON no longer."""
         return self._structure.feed(char, self)

@@ -21,6 +21,8 @@ class Lexer:
     def feed(self, chunk: str) -> list[Piece]:
         """The pieces that are certain now."""
         text = self._held + chunk
+        if _MARK not in text:
+            return [Piece(text)] if text else []
         start = text.rfind(_MARK, max(0, len(text) - _LONGEST))
         cut = start if start >= 0 and text[start:] in _PREFIXES else len(text)
         self._held = text[cut:]

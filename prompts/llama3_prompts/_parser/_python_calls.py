@@ -39,6 +39,13 @@ class PythonCalls:
         self._position += verdict is not Verdict.FAIL
         return verdict
 
+    def skip(self, text: str, at: int) -> int:
+        if self._state != "arguments":
+            return at
+        end = self._brackets.skip(text, at)
+        self._position += end - at
+        return end
+
     def outcomes(self, raw: str) -> list[Outcome] | None:
         found = [read_call(name, raw[a:b], self._place.toolbox) for name, a, b in self._calls]
         if self._place.tagged:
@@ -134,6 +141,9 @@ class DottedCall:
             self._brackets = Brackets()
             return self._brackets.feed(char)
         return Verdict.MORE
+
+    def skip(self, text: str, at: int) -> int:
+        return self._brackets.skip(text, at) if self._brackets else at
 
     def outcomes(self, raw: str) -> list[Outcome] | None:
         assert self._name is not None

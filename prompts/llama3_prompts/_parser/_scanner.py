@@ -66,6 +66,10 @@ class Scanner(Protocol):
         """Takes the next character, the candidate's first included."""
         ...
 
+    def skip(self, text: str, at: int) -> int:
+        """Takes characters that change nothing, those within a string; returns how far it came."""
+        ...
+
     def outcomes(self, raw: str) -> list[Outcome] | None:
         """The calls of a complete candidate, None if it is no call after all."""
         ...

@@ -240,6 +240,11 @@ class StreamParser:
     def _in_candidate(self, text: str, at: int) -> int:
         assert self._scanner is not None
         while at < len(text):
+            inert = self._scanner.skip(text, at)
+            if inert > at:
+                self._raw += text[at:inert]
+                at = inert
+                continue
             verdict = self._scanner.feed(text[at])
             if verdict is Verdict.FAIL:
                 self._fail()
@@ -262,6 +267,9 @@ class StreamParser:
         assert isinstance(self._scanner, JsonCalls)
         stop, verdict = at, Verdict.MORE
         while stop < len(text) and verdict is Verdict.MORE:
+            stop = self._scanner.skip(text, stop)
+            if stop == len(text):
+                break
             verdict = self._scanner.go_on(text[stop])
             stop += verdict is not Verdict.FAIL
         if verdict is not Verdict.MORE:

@@ -46,6 +46,13 @@ class TagCall:
         self._position += verdict is not Verdict.FAIL
         return verdict
 
+    def skip(self, text: str, at: int) -> int:
+        if self._state != "arguments":
+            return at
+        end = self._structure.skip(text, at)
+        self._position += end - at
+        return end
+
     def outcomes(self, raw: str) -> list[Outcome] | None:
         source = raw[self._body[0] : self._body[1]]
         if self._state == "broken":
