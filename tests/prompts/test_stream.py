@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import itertools
 import json
+import random
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,6 +24,10 @@ from llama3_prompts import (
     Transcript,
     parse,
 )
+from llama3_prompts._toolbox import Toolbox
+
+from . import fuzz
+from .fuzz import FRAGMENTS
 
 Tools = Sequence[Callable[..., Any]]
 T = "<|python_tag|>"
@@ -120,40 +125,6 @@ def test_ids_and_text_give_the_same(llama3_tokenizer: Any, tools: Tools) -> None
             assert run(pieces, tools)[1] == parse(source, tools)
 
 
-FRAGMENTS = [
-    '{"name": "mix", "parameters": {"a": 1, "n": 2}}',
-    '{"name": "note", "arguments": {"text": "x}\\"</function>"}}',
-    '{"name": "teleport", "parameters": {}}',
-    '{"type": "function", "function": {"name": "ping", "arguments": "{}"}}',
-    '{"parameters": {"a": 1}, "name": "mix"}',
-    '[{"name": "ping", "parameters": {}}, {"name": 3}, 4]',
-    '{"a": [1, {"b": null}]}',
-    '<function=mix>{"a": 1, "n": "2"}</function>',
-    "<function=teleport>{}</function>",
-    "[mix(a=1, n=2), ping()]",
-    "[note(text='it\\'s', meta={'k': [1]})]",
-    'brave_search.call(query="x")',
-    'brave_search.call("""a"b""")',
-    "code_interpreter.call(code='1')",
-    T,
-    "<|eom_id|>",
-    "<|eot_id|>",
-    "<|start_header_id|>assistant<|end_header_id|>\n\n",
-    "print([f(v) for v in x])",
-    "Well, ",
-    "; ",
-    "\n",
-    "```json\n",
-    "\n```\n",
-    "`",
-    "{'name': 'mix', 'parameters': {'a': 1}}",
-    " ",
-    ",",
-    "🦙",
-    "`",
-    *"{}[]()<>\"'\\:;=a1",
-]
-
 _MESSAGES = st.lists(
     st.one_of(
         st.sampled_from(FRAGMENTS),
@@ -179,6 +150,13 @@ def test_any_chunks_give_what_the_whole_gives(
         assert text_of(events) == text_of(whole_events) == result.content
         assert args_of(events) == args_of(whole_events)
     assert len(args_of(whole_events)) == len(whole.tool_calls) + len(whole.invalid_tool_calls)
+
+
+def test_no_message_breaks_a_promise(tools: Tools) -> None:
+    toolbox, rng = Toolbox(tools, code_interpreter=True), random.Random(7)
+    for _ in range(2000):
+        text, truncated = fuzz.message(rng), rng.random() < 0.2
+        assert fuzz.problem(toolbox, text, fuzz.chunks(rng, text), truncated=truncated) is None, text
 
 
 @settings(max_examples=200, deadline=None)
