@@ -222,10 +222,21 @@ def test_attention_in_blocks_can_be_compiled():
 
 
 def test_what_copying_asks_for_can_be_copied():
-    ids, learn = copying.sequence(Random(3), 200, 1000)
-    for at in np.flatnonzero(learn):
-        before = [ids[i] for i in range(1, at) if ids[i - 1] == ids[at - 1]]
-        assert ids[at] in before
+    learned = 0
+    for seed in range(40):
+        ids, learn = copying.sequence(Random(seed), 200, 1000)
+        learned += learn.sum()
+        for at in np.flatnonzero(learn):
+            assert ids[at] in ids[:at]
+    assert learned > 40 * 200 / 3
+
+
+def test_copying_does_not_ask_for_what_two_names_leave_open():
+    names = [[1, 2, 3], [1, 2, 4], [5], [5, 6]]
+    assert copying._certain([1, 2, 3], names) == [False, True, False, True]
+    assert copying._certain([5], names) == [False, False]
+    assert copying._certain([5, 6], names) == [False, False, True]
+    assert copying._certain([7, 7], [[7, 7]]) == [True, True, True]
 
 
 def test_training_learns_stops_and_resumes(tmp_path, monkeypatch):

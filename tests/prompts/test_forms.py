@@ -253,3 +253,37 @@ def test_tools_that_changed_since_are_named(
         warnings.simplefilter("error")
         Transcript.from_state(llama3_tokenizer, state, tools=[note, tools[3], get_weather])
         Transcript.from_state(llama3_tokenizer, state)
+
+
+_USER = [128006, 882, 128007, 271, 70983, 11157, 13, 128009]
+_ASSISTANT = [128006, 78191, 128007, 271]
+_TOOL = [128006, 23799, 4690, 128007, 271, 60202, 128009]
+_JSON = [5018, 609, 794, 330, 10194, 498, 330, 14105, 794, 314, 3500]
+_TYPED = [5018, 1337, 794, 330, 1723, 498, 330, *_JSON[1:]]
+_AGAIN = [26, 5324]
+GOLDEN = [
+    ("3.1", {}, [*_JSON, *_AGAIN, *_JSON[1:], 128009]),
+    ("3.1", {"code_interpreter": True}, [128010, *_TYPED, *_AGAIN, *_TYPED[1:], 128008]),
+    (
+        "3.1",
+        {"dialect": "tag"},
+        [27, 1723, 28, 10194, 7457, 5474, 1723, 397, 27, 1723, 28, 10194, 7457, 5474, 1723, 29, 128009],
+    ),
+    ("3.2", {}, [58, 10194, 1535, 31098, 27654, 128009]),
+    ("3.3", {}, [58, 10194, 1535, 31098, 27654, 128009]),
+    ("3.3", {"code_interpreter": True}, [128010, *_TYPED, *_AGAIN, *_TYPED[1:], 128008]),
+]
+
+
+@pytest.mark.parametrize(("family", "options", "called"), GOLDEN)
+def test_golden_ids_of_a_conversation(
+    make: Callable[..., Transcript], tools: list[Any], family: str, options: dict[str, Any], called: list[int]
+) -> None:
+    transcript = make(family, tools=tools, **options)
+    system = transcript.position
+    transcript.append(HumanMessage("Ping twice."))
+    calls = [{"name": "ping", "args": {}, "id": number} for number in "12"]
+    transcript.append(AIMessage("", tool_calls=calls))
+    transcript.append(ToolMessage("pong", tool_call_id="1"))
+    assert list(transcript.ids[system:]) == [*_USER, *_ASSISTANT, *called, *_TOOL]
+    assert transcript.open_assistant()[transcript.position :] == _ASSISTANT
