@@ -120,6 +120,16 @@ class Codec:
             start = match.end()
         return ids + self._inert(text[start:])
 
+    def header(self, role: str) -> list[int]:
+        """The ids that open a message of `role`, with the blank line after them."""
+        # The blank line is encoded by itself, as in Meta's encoder: it never merges with the body.
+        return [
+            self.special(START_HEADER),
+            *self.encode(role),
+            self.special(END_HEADER),
+            *self.encode("\n\n"),
+        ]
+
     def token_bytes(self, token: int) -> bytes:
         """The bytes an ordinary token stands for; those of U+FFFD for an id outside the vocabulary."""
         known = self._bytes.get(token)

@@ -14,6 +14,8 @@ _PRIVATE_USE: Final = range(0xE000, 0xF8FF)
 _OPENING: Final = "<|"
 _ASSISTANT: Final = f"{START_HEADER}assistant{END_HEADER}\n\n"
 _FILLER: Final = "x"
+_ROLES: Final = {"ipython": "tool"}
+"""Roles that templates know by another word."""
 
 Turn = Mapping[str, Any]
 """A message as templates take it: ``role`` and ``content``."""
@@ -77,16 +79,18 @@ class ChatTemplate:
         """The ids before the first user message: ``<|begin_of_text|>`` and the system message."""
         return self._encode([_turn("system", instructions), _turn("user")], 0)
 
-    def message(self, role: str, content: Any, *, first: bool) -> list[int]:
+    def message(self, role: str, text: str, *, images: int, first: bool) -> list[int]:
         """The ids of one more message.
 
         Args:
-            role: "system", "user" or "tool".
-            content: Its text, or a list of parts with images.
-            first: Whether it is the first user message, which may have to declare the tools.
+            role: "system", "user" or "ipython".
+            text: What it says.
+            images: How many images come before the text.
+            first: Whether nobody has asked anything yet: the first question may have to declare the tools.
         """
+        parts = [*[{"type": "image"}] * images, {"type": "text", "text": text}]
         before = [_turn("system"), *([] if first else [_turn("user"), _turn("assistant")])]
-        return self._encode([*before, _turn(role, content)], len(before))
+        return self._encode([*before, _turn(_ROLES.get(role, role), parts if images else text)], len(before))
 
     def _encode(self, turns: Sequence[Turn], index: int) -> list[int]:
         mark = _unused_character([turns, self._options])

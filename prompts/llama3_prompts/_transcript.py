@@ -27,11 +27,10 @@ from llama3_prompts._parser import StreamParser
 from llama3_prompts._render import assistant_pieces
 from llama3_prompts._system import DEFAULT_INSTRUCTIONS, system_text
 from llama3_prompts._template import ChatTemplate
-from llama3_prompts._tokenizer import BEGIN_OF_TEXT, END_HEADER, EOT, IMAGE, START_HEADER, Tokenizer
+from llama3_prompts._tokenizer import BEGIN_OF_TEXT, EOT, IMAGE, Tokenizer
 from llama3_prompts._toolbox import Toolbox
 
 _ROLES: Final = ((SystemMessage, "system"), (HumanMessage, "user"), (ToolMessage, "ipython"))
-_TEMPLATE_ROLES: Final = {"system": "system", "human": "user", "tool": "tool"}
 _STATE_VERSION: Final = 2
 
 
@@ -65,7 +64,7 @@ class Transcript:
             template in the tokenizer does, tools and dates included.
 
     Raises:
-        ValueError: The family or the dialect is unknown, the family knows no tools, the tokenizer lacks the
+        ValueError: An option is none of its choices, the family knows no tools, the tokenizer lacks the
             special tokens, or its chat template cannot be followed.
     """
 
@@ -85,6 +84,8 @@ class Transcript:
         tools_in: Literal["system", "user"] = "system",
         template: Literal["own", "checkpoint"] = "own",
     ) -> None:
+        _check_choice("tools_in", tools_in, ("system", "user"))
+        _check_choice("template", template, ("own", "checkpoint"))
         self._start_empty(tokenizer, family, Toolbox(tools, code_interpreter, builtin_tools), dialect)
         today = today or datetime.date.today()
         if template == "checkpoint":
@@ -113,10 +114,8 @@ class Transcript:
     def _start_empty(
         self, tokenizer: Tokenizer, family: str, toolbox: Toolbox, dialect: Dialect | None
     ) -> None:
-        if family not in FAMILIES:
-            raise ValueError(f"unknown family {family!r}; the families are {', '.join(FAMILIES)}")
-        if dialect is not None and dialect not in DIALECTS:
-            raise ValueError(f"unknown dialect {dialect!r}; the dialects are {', '.join(DIALECTS)}")
+        _check_choice("family", family, tuple(FAMILIES))
+        _check_choice("dialect", dialect, (*DIALECTS, None))
         self._family = FAMILIES[family]
         if not self._family.tools and toolbox.names:
             raise ValueError(
@@ -195,7 +194,7 @@ class Transcript:
 
     def open_assistant(self) -> list[int]:
         """What to generate from: all ids and the assistant's header. The transcript does not change."""
-        return self._ids + self._header("assistant")
+        return self._ids + self._codec.header("assistant")
 
     def add_generated(self, ids: Sequence[int]) -> AIMessage:
         """Adds what the model generated after `open_assistant`, exactly as it came.
@@ -213,7 +212,7 @@ class Transcript:
             parser.feed(piece)
         message = parser.finish(truncated=cut)
         ending = [self._codec.special(EOT)] if cut else []
-        self._add(message, [*self._header("assistant"), *ids, *ending])
+        self._add(message, [*self._codec.header("assistant"), *ids, *ending])
         return message
 
     def parser(self) -> StreamParser:
@@ -290,34 +289,31 @@ class Transcript:
         twin._messages = list(messages_from_dict(state["messages"]))
         return twin
 
-    def _images(self, message: BaseMessage) -> list[int]:
-        """The ids that stand for the images of a message."""
+    def _images(self, message: BaseMessage) -> int:
+        """How many images of a message the model is shown."""
         images = count_images(message)
         if not images:
-            return []
+            return 0
         if not self._family.images or IMAGE not in self._codec.special_ids:
             raise ValueError(
                 f"this model (family {self._family.name!r}) sees no images; use a vision model of Llama 3.2"
             )
         if self._toolbox.names:
             warnings.warn("Llama 3.2 calls no tools once there is an image in its prompt", stacklevel=3)
-        return [self._codec.special(IMAGE)] * images
+        return images
 
-    def _add_plain(self, message: BaseMessage, role: str, images: Sequence[int] = ()) -> None:
-        if self._template:
-            self._add(message, self._by_template(self._template, message, len(images)))
-            return
-        body = self._codec.encode(str(message.text))
-        self._add(message, [*self._header(role), *images, *body, self._codec.special(EOT)])
-
-    def _by_template(self, template: ChatTemplate, message: BaseMessage, images: int) -> list[int]:
+    def _add_plain(self, message: BaseMessage, role: str, images: int = 0) -> None:
         text = str(message.text)
-        content = [*[{"type": "image"}] * images, {"type": "text", "text": text}] if images else text
-        spoken = any(isinstance(earlier, HumanMessage) for earlier in self._messages)
-        return template.message(_TEMPLATE_ROLES[message.type], content, first=not spoken)
+        if self._template:
+            first = not any(isinstance(earlier, HumanMessage) for earlier in self._messages)
+            self._add(message, self._template.message(role, text, images=images, first=first))
+            return
+        seen = [self._codec.special(IMAGE) for _ in range(images)]
+        ending = self._codec.special(EOT)
+        self._add(message, [*self._codec.header(role), *seen, *self._codec.encode(text), ending])
 
     def _add_foreign(self, message: AIMessage) -> None:
-        ids = self._header("assistant")
+        ids = self._codec.header("assistant")
         for piece in assistant_pieces(message, self._toolbox, self._dialect):
             ids += [self._codec.special(piece.text)] if piece.special else self._codec.encode(piece.text)
         self._add(message, ids)
@@ -330,10 +326,10 @@ class Transcript:
         if isinstance(message, AIMessage):
             self._calls = max(self._calls, _last_call(message))
 
-    def _header(self, role: str) -> list[int]:
-        start, end = self._codec.special(START_HEADER), self._codec.special(END_HEADER)
-        # The blank line is encoded by itself, as in Meta's encoder: it never merges with the body.
-        return [start, *self._codec.encode(role), end, *self._codec.encode("\n\n")]
+
+def _check_choice(name: str, value: object, choices: Sequence[object]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} cannot be {value!r}; choose among {', '.join(map(repr, choices))}")
 
 
 def _last_call(message: AIMessage) -> int:

@@ -17,7 +17,7 @@ from typing import Final, Literal
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
 from llama3_prompts._codec import Codec
-from llama3_prompts._tokenizer import BEGIN_OF_TEXT, END_HEADER, EOT, START_HEADER
+from llama3_prompts._tokenizer import BEGIN_OF_TEXT, EOT
 from llama3_prompts._toolbox import CODE_INTERPRETER
 
 __all__ = [
@@ -142,8 +142,8 @@ def guard_ids(
         ValueError: See `guard_text`.
     """
     body = codec.encode(guard_text(messages, categories))
-    opening = [codec.special(BEGIN_OF_TEXT), *_header(codec, "user")]
-    return [*opening, *body, codec.special(EOT), *_header(codec, "assistant")]
+    opening = [codec.special(BEGIN_OF_TEXT), *codec.header("user")]
+    return [*opening, *body, codec.special(EOT), *codec.header("assistant")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +221,3 @@ def _inert(text: str) -> str:
 def _listed(category: Category) -> str:
     line = f"{category.code}: {category.name}."
     return f"{line}\n{category.policy}" if category.policy else line
-
-
-def _header(codec: Codec, role: str) -> list[int]:
-    start, end = codec.special(START_HEADER), codec.special(END_HEADER)
-    return [start, *codec.encode(role), end, *codec.encode("\n\n")]

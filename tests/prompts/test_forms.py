@@ -175,9 +175,19 @@ def test_state_keeps_the_dialect(
         assert last(one) == f"{HEADER}[ping()]<|eot_id|>"
 
 
-def test_an_unknown_dialect_is_refused(make: Callable[..., Transcript]) -> None:
-    with pytest.raises(ValueError, match="'yaml'; the dialects are json, list, tag"):
-        make(dialect="yaml")
+@pytest.mark.parametrize(
+    ("option", "choices"),
+    [
+        ("dialect", "'json', 'list', 'tag', None"),
+        ("tools_in", "'system', 'user'"),
+        ("template", "'own', 'checkpoint'"),
+    ],
+)
+def test_an_option_that_is_none_of_the_choices_is_refused(
+    make: Callable[..., Transcript], option: str, choices: str
+) -> None:
+    with pytest.raises(ValueError, match=f"{option} cannot be 'yaml'; choose among {choices}"):
+        make(**{option: "yaml"})
 
 
 CONFIGS = [

@@ -236,7 +236,7 @@ def test_what_cannot_be_said_is_refused(
 ) -> None:
     with pytest.raises(TypeError, match="ChatMessage; use a SystemMessage"):
         make().append(ChatMessage(content="x", role="critic"))
-    with pytest.raises(ValueError, match=r"'4'; the families are 3, 3\.1"):
+    with pytest.raises(ValueError, match=r"family cannot be '4'; choose among '3', '3\.1'"):
         Transcript(llama3_tokenizer, "4")
     with pytest.raises(ValueError, match="two tools are named 'mix'"):
         make(tools=[tools[2], tools[2]])
