@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from llama3_prompts._codec import well_formed
+from llama3_prompts._parser._fence import without_fence
 from llama3_prompts._toolbox import CODE_INTERPRETER, ArgumentError, Toolbox
-
-_FENCE: Final = re.compile(r"```[\w+-]*[ \t]*")
 
 Kind: TypeAlias = Literal["malformed", "truncated", "unknown_tool", "arguments"]
 
@@ -68,14 +66,6 @@ def _clean(value: Any) -> Any:
     return value
 
 
-def _unfenced(code: str) -> str:
-    """The code without a Markdown fence around all of it, which no Python begins with."""
-    opening, _, rest = code.strip().partition("\n")
-    if not _FENCE.fullmatch(opening):
-        return code
-    return rest.removesuffix("```").rstrip(" \t").removesuffix("\n")
-
-
 def code_call(toolbox: Toolbox, code: str, *, truncated: bool) -> Outcome:
     """The call that code after ``<|python_tag|>`` is."""
     if not toolbox.code_interpreter:
@@ -83,7 +73,7 @@ def code_call(toolbox: Toolbox, code: str, *, truncated: bool) -> Outcome:
     if truncated:
         message = "the code was cut off before its end; write it again, shorter"
         return Bad(CODE_INTERPRETER, code, "truncated", message)
-    code = _unfenced(code)
+    code = without_fence(code)
     if not code or code.isspace():
         return Bad(
             CODE_INTERPRETER, code, "malformed", "no code was written; write it right after <|python_tag|>"

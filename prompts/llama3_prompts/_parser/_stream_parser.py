@@ -16,6 +16,7 @@ from langchain_core.messages import AIMessage
 
 from llama3_prompts._codec import Piece
 from llama3_prompts._parser._dialects import BRACKET, list_scanner, scanner_for
+from llama3_prompts._parser._fence import TICK, TICKS, Fence, Mark
 from llama3_prompts._parser._json_calls import JsonCalls
 from llama3_prompts._parser._lexer import Lexer
 from llama3_prompts._parser._message import MessageBuilder
@@ -26,8 +27,6 @@ from llama3_prompts._toolbox import BUILTIN_TOOLS, CODE_INTERPRETER, Toolbox, To
 from llama3_prompts.events import Event
 
 _TRIGGER: Final = re.compile(r"[{\[<]|(?<![^\n])`")
-_FENCE: Final = "```"
-_FENCE_OPENS: Final = re.compile(r"`{0,3}|```[\w+-]{0,20}[ \t]*")
 _NO_CALL_AFTER: Final = re.compile(r"[\w`'\"(\[{=]")
 _MAX_ROLE: Final = 32
 
@@ -80,8 +79,7 @@ class StreamParser:
         self._queue: list[str | _Undecided] = []
         self._code: list[str] = []
         self._role: list[str] = []
-        self._fence = ""
-        self._fenced = False
+        self._fence = Fence()
         self._last = ""
         self._waiting = True
         self._tagged = False
@@ -166,7 +164,7 @@ class StreamParser:
         if char.isspace() or (char in ";," and self._after_call()):
             self._queue.append(char)
             return at + 1
-        if char == _FENCE[0] and not self._tagged:
+        if char == TICK and not self._tagged:
             self._read = self._in_fence
             return at
         if not self._begin(char, at_start=True):
@@ -180,7 +178,7 @@ class StreamParser:
         self._say(text[at:stop])
         if match is None:
             return stop
-        if match.group() == _FENCE[0]:
+        if match.group() == TICK:
             if self._last in ("", "\n"):
                 self._read = self._in_fence
                 return stop
@@ -192,35 +190,28 @@ class StreamParser:
 
     def _in_fence(self, text: str, at: int) -> int:
         """A line of backticks: around calls it belongs to them, around anything else it is text."""
-        char = text[at]
-        if self._fenced and self._fence + char == _FENCE:
-            self._close_fence()
-            return at + 1
-        if _FENCE_OPENS.fullmatch(self._fence + char):
-            self._fence += char
-            return at + 1
-        if char == "\n" and self._fence.startswith(_FENCE):
-            self._queue.append(self._fence + char)
-            self._fence = ""
-            self._fenced = self._waiting = True
-            self._read = self._in_text
-            return at + 1
-        self._release()
-        return at
+        mark = self._fence.feed(text[at])
+        if mark is Mark.NONE:
+            self._release()
+            return at
+        if mark is not Mark.MORE:
+            self._end_fence(opened=mark is Mark.OPENED)
+        return at + 1
 
-    def _close_fence(self) -> None:
-        self._fence, self._fenced = "", False
+    def _end_fence(self, *, opened: bool) -> None:
         self._read = self._in_text
-        if self._out_of_fence():
+        self._waiting = True
+        line = self._fence.take()
+        if not opened and self._out_of_fence():
             self._queue = []
             return
-        self._queue.append(_FENCE)
-        if not self._undecided():
+        self._queue.append(line)
+        if not opened and not self._undecided():
             self._release()
 
     def _out_of_fence(self) -> bool:
         """Whether the line that opened the fence is gone, because calls were what followed it."""
-        return not any(isinstance(item, str) and item.startswith(_FENCE) for item in self._queue)
+        return not any(isinstance(item, str) and item.startswith(TICKS) for item in self._queue)
 
     def _in_opening(self, text: str, at: int) -> int:
         """After a ``[``, until the next character tells which kind of list it might be."""
@@ -332,8 +323,9 @@ class StreamParser:
     def _release(self) -> None:
         """What is held is no call: after the tag it is code, elsewhere text."""
         held = "".join(item.raw if isinstance(item, _Undecided) else item for item in self._queue)
-        held += self._fence
-        self._queue, self._fence, self._fenced = [], "", False
+        held += self._fence.take()
+        self._queue = []
+        self._fence.reset()
         self._waiting = False
         if self._tagged:
             self._tagged = False
@@ -396,7 +388,7 @@ class StreamParser:
             self._end_candidate(truncated=cut_call)
         if self._read == self._in_header:
             self._end_role()
-        if self._fence:
+        if self._read == self._in_fence:
             self._release()
         if self._undecided():
             self._settle()
@@ -405,7 +397,7 @@ class StreamParser:
         elif blank_is_text and (not self._out.calls or not self._out_of_fence()):
             self._say("".join(item for item in self._queue if isinstance(item, str)))
         self._queue, self._code = [], []
-        self._fence, self._fenced = "", False
+        self._fence.reset()
         self._read = self._in_text
         self._last = ""
         self._waiting = True
