@@ -15,6 +15,60 @@ from . import words
 from .phrases import bank
 from .tables import Table, dates, labels, numbers
 
+_COMMON = frozenset(
+    [
+        "price",
+        "weight",
+        "height",
+        "length",
+        "width",
+        "depth",
+        "age",
+        "salary",
+        "temperature",
+        "rainfall",
+        "wind",
+        "humidity",
+        "speed",
+        "duration",
+        "finish_time",
+        "distance",
+        "population",
+        "area",
+        "rooms",
+        "floors",
+        "score",
+        "grade",
+        "rating",
+        "votes",
+        "goals",
+        "wins",
+        "sales",
+        "revenue",
+        "profit",
+        "stock",
+        "visitors",
+        "passengers",
+        "delay",
+        "capacity",
+        "power",
+        "fuel",
+        "calories",
+        "heart_rate",
+        "experience",
+        "employees",
+        "students",
+        "pages",
+        "year_built",
+        "altitude",
+        "budget",
+        "views",
+        "absences",
+        "rent",
+        "spending",
+    ]
+)
+"""What people's tables are mostly about; the others come up once in six times."""
 _LABELS = ("name", "id", "title", "model", "label", "code", "No", "ID", "Name")
 _GROUPS = (
     "city",
@@ -57,7 +111,8 @@ def _unique_labels(rng: Random, rows: int) -> list[str]:
 def concept_table(rng: Random) -> Table:
     """A table whose columns mean something."""
     concepts: dict[str, Any] = bank("concepts")
-    chosen = rng.sample(list(concepts), rng.randint(1, 4))
+    weights = [4 if name in _COMMON else 0.5 for name in concepts]
+    chosen = list(dict.fromkeys(rng.choices(list(concepts), weights, k=rng.randint(1, 4))))
     thing = rng.choice(concepts[chosen[0]]["things"])
     meaning: dict[str, str] = {}
     for concept in chosen:

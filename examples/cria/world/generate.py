@@ -29,23 +29,23 @@ _INSTRUCTIONS = (
     "You answer questions about data.",
 )
 _KINDS = {
-    "table": 34,
-    "math": 15,
-    "text": 8,
-    "date": 7,
-    "function": 18,
+    "table": 30,
+    "math": 18,
+    "text": 14,
+    "date": 16,
+    "function": 20,
     "search": 8,
-    "chat": 7,
+    "chat": 6,
     "scope": 4,
     "run": 3,
     "blocked": 4,
-    "repeat": 2,
+    "repeat": 3,
     "without": 2,
 }
 
 
 def _write(rng: Random, folder: Path, taken: set[str]) -> Table:
-    sort = concept_table if rng.random() < 0.45 else table
+    sort = concept_table if rng.random() < 0.35 else table
     made = sort(rng)
     while made.file in taken:
         made = sort(rng)
@@ -88,7 +88,7 @@ def _turn(
     if kind == "table":
         tables = [_write(rng, folder, taken) for _ in range(2 if rng.random() < 0.08 else 1)]
         talk.interpreter.namespace.pop("df", None)
-        table_turns.table_turns(talk, tables, rng.choice([1, 2, 3, 4, 5, 6, 7]))
+        table_turns.table_turns(talk, tables, rng.choice([1, 2, 3, 4, 6, 8, 10]))
     elif kind == "function":
         function_turns.function_turn(talk, function_turns.custom_calls(rng, functions))
     elif kind == "chat":
@@ -137,7 +137,7 @@ def conversation(seed: int, root: Path) -> list[Segment]:
         if functions:
             weights["function"] *= 4
         kinds = list(weights)
-        for _ in range(rng.choice([1, 2, 3, 4, 5, 6, 8])):
+        for _ in range(rng.choice([1, 2, 3, 4, 6, 8, 10])):
             kind = rng.choices(kinds, [weights[k] for k in kinds])[0]
             if _allowed(talk, kind, functions, taken):
                 _turn(talk, kind, functions, folder, taken)

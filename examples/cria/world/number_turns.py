@@ -12,6 +12,16 @@ from .conversation import Conversation
 from .math_intents import DATES, MATH, MORE_DATES, MORE_MATH, MORE_TEXT, TEXT, Maker
 from .phrases import bank, say
 
+_WEIGHTS = {
+    "expr": 8,
+    **dict.fromkeys(("multiply", "divide", "percent_of", "unit_price", "mean_list"), 5),
+    **dict.fromkeys(("add", "subtract", "power", "sqrt", "sum_list", "median_list", "std_list"), 3),
+    **dict.fromkeys(("max_list", "min_list", "lcm", "gcd", "factorial", "is_prime", "c_to_f"), 2),
+    **dict.fromkeys(("length", "upper", "reverse", "count_letter", "count_words", "replace"), 4),
+    **dict.fromkeys(("weekday", "days_between", "add_days", "subtract_days", "days_in_month"), 4),
+}
+"""How much more often than others these are asked for."""
+
 
 def _result_sentence(intent: str, slots: dict[str, str], out: str) -> str:
     if intent == "is_prime":
@@ -51,9 +61,7 @@ def math_turn(talk: Conversation) -> None:
     if rng.random() < 0.2:
         return _plain(talk, MORE_MATH)
     names = [name for name in MATH if name in bank("math")]
-    intent = rng.choices(
-        names, [3 if n in {"expr", "multiply", "percent_of", "unit_price", "mean_list"} else 1 for n in names]
-    )[0]
+    intent = rng.choices(names, [_WEIGHTS.get(name, 1) for name in names])[0]
     slots, code = MATH[intent](rng)
     if rng.random() < 0.08 and intent == "divide":
         code = code.replace(f"/ {slots['b']}", "/ 0")
@@ -114,7 +122,8 @@ def text_turn(talk: Conversation) -> None:
     if rng.random() < 0.25:
         _plain(talk, MORE_TEXT)
         return
-    intent = rng.choice([name for name in TEXT if name in bank("text")])
+    names = [name for name in TEXT if name in bank("text")]
+    intent = rng.choices(names, [_WEIGHTS.get(name, 1) for name in names])[0]
     slots, code = TEXT[intent](rng)
     _compute(talk, say(rng, "text", intent, slots), code, lambda out: _result_sentence(intent, slots, out))
     if set(slots) == {"s"} and rng.random() < 0.3:
@@ -140,7 +149,7 @@ def date_turn(talk: Conversation) -> None:
     rng = talk.rng
     more = rng.random() < 0.18
     intents = MORE_DATES if more else DATES
-    intent = rng.choice(list(intents))
+    intent = rng.choices(list(intents), [_WEIGHTS.get(name, 1) for name in intents])[0]
     slots, code = intents[intent](rng, talk.today)
     _compute(
         talk,

@@ -54,7 +54,7 @@ def _request(rng: Random, table: Table) -> tuple[str, csv.Request]:
     names = list(csv.INTENTS)
     while True:
         roll = rng.random()
-        if table.meaning and roll < 0.5:
+        if table.meaning and roll < 0.35:
             made = implied(rng, table)
             if made is not None:
                 return made
