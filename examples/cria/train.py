@@ -32,8 +32,6 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.modeling_outputs import BaseModelOutputWithPast
 from world.generate import conversation
 
-torch.set_flush_denormal(True)  # before the first operation: threads inherit it when they are made
-
 TOKENS = 6144
 MULTIPLE = 32
 """A training step is a sixth slower when the number of tokens is odd."""
@@ -277,6 +275,7 @@ class Run:
 
 def main() -> None:
     """Train within a time budget."""
+    torch.set_flush_denormal(True)  # before the first operation: threads inherit it when they are made
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("work", type=Path, help="folder for the tokenizer, the shards and the checkpoints")
     parser.add_argument("--start", type=Path, help="folder of a model to begin with, instead of with chance")

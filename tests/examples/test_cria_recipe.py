@@ -221,6 +221,10 @@ def test_attention_in_blocks_can_be_compiled():
     torch.library.opcheck(attention.attention_backward, (out, q, k, v, kept), test_utils=tests)
 
 
+def test_importing_the_recipe_leaves_the_processor_as_it_was():
+    assert torch.tensor(1e-310, dtype=torch.float64).mul(1).item() > 0
+
+
 def test_what_copying_asks_for_can_be_copied():
     learned = 0
     for seed in range(40):

@@ -136,6 +136,8 @@ def conversation(seed: int, root: Path) -> list[Segment]:
         weights = dict(_KINDS)
         if functions:
             weights["function"] *= 4
+        if functions and rng.random() < 0.4:
+            weights = {"function": 1}
         kinds = list(weights)
         for _ in range(rng.choice([1, 2, 3, 4, 6, 8, 10])):
             kind = rng.choices(kinds, [weights[k] for k in kinds])[0]
