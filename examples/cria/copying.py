@@ -49,12 +49,10 @@ def sequence(rng: Random, length: int, vocabulary: int) -> tuple[np.ndarray, np.
 def _certain(span: list[int], spans: list[list[int]]) -> list[bool]:
     """Which tokens of the span, and whether its end, follow from those before them in it."""
     certain = []
-    rivals = spans
-    for at in range(len(span) + 1):
-        following = {other[at] if at < len(other) else None for other in rivals}
-        certain.append(len(following) == 1)
-        token = span[at] if at < len(span) else None
-        rivals = [other for other in rivals if (other[at] if at < len(other) else None) == token]
+    rivals: list[list[int | None]] = [[*other, None] for other in spans]
+    for at, token in enumerate([*span, None]):
+        certain.append(len({other[at] for other in rivals}) == 1)
+        rivals = [other for other in rivals if other[at] == token]
     return certain
 
 

@@ -13,7 +13,7 @@ DEFAULT_INSTRUCTIONS: Final = (
     "Use Python for calculations and data, and answer from what the tools return."
 )
 _CUTOFF: Final = "December 2023"
-_MONTHS: Final = (
+MONTHS: Final = (
     "January",
     "February",
     "March",
@@ -62,5 +62,5 @@ def _head(builtin_tools: Sequence[str], code_interpreter: bool, today: datetime.
     if builtin_tools:
         lines.append("Tools: " + ", ".join(builtin_tools))
     # Not strftime: the month must not follow the machine's locale.
-    date = f"{today.day:02d} {_MONTHS[today.month - 1]} {today.year}"
+    date = f"{today.day:02d} {MONTHS[today.month - 1]} {today.year}"
     return [*lines, f"Cutting Knowledge Date: {_CUTOFF}", f"Today Date: {date}"]

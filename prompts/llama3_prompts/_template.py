@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol, runtime_checkable
 
 from llama3_prompts._codec import Codec, split_controls
+from llama3_prompts._system import MONTHS
 from llama3_prompts._tokenizer import END_HEADER, START_HEADER, Tokenizer
 
 _PRIVATE_USE: Final = range(0xE000, 0xF8FF)
@@ -66,7 +67,9 @@ class ChatTemplate:
         self._tokenizer = tokenizer
         self._codec = codec
         self.today = today
-        self._options: dict[str, Any] = {"date_string": f"{today:%d} {_MONTHS[today.month - 1]} {today:%Y}"}
+        self._options: dict[str, Any] = {
+            "date_string": f"{today:%d} {MONTHS[today.month - 1][:3]} {today:%Y}"
+        }
         if schemas:
             self._options["tools"] = list(schemas)
         if builtin_tools:
@@ -110,9 +113,6 @@ class ChatTemplate:
         """The template's text, with ``mark`` for the ``<`` of what could be a control token in content."""
         settings = {**_marked(self._options, mark), **options}
         return self._tokenizer.apply_chat_template(_marked(turns, mark), tokenize=False, **settings)
-
-
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def _turn(role: str, content: Any = _FILLER) -> Turn:

@@ -27,7 +27,6 @@ from llama3_prompts import (
 from llama3_prompts._toolbox import Toolbox
 
 from . import fuzz
-from .fuzz import FRAGMENTS
 
 Tools = Sequence[Callable[..., Any]]
 T = "<|python_tag|>"
@@ -119,7 +118,7 @@ def test_typed_control_tokens_in_pieces_are_text(tools: Tools) -> None:
 
 def test_ids_and_text_give_the_same(llama3_tokenizer: Any, tools: Tools) -> None:
     codec, decoder = Codec(llama3_tokenizer), StreamDecoder(llama3_tokenizer)
-    for source in FRAGMENTS:
+    for source in fuzz.FRAGMENTS:
         pieces = [piece for token in codec.encode(source) for piece in decoder.feed_piece(token)]
         if "<|" not in source:
             assert run(pieces, tools)[1] == parse(source, tools)
@@ -127,9 +126,13 @@ def test_ids_and_text_give_the_same(llama3_tokenizer: Any, tools: Tools) -> None
 
 _MESSAGES = st.lists(
     st.one_of(
-        st.sampled_from(FRAGMENTS),
-        st.sampled_from(FRAGMENTS).flatmap(lambda text: st.integers(0, len(text)).map(lambda n: text[:n])),
-        st.sampled_from(FRAGMENTS).flatmap(lambda text: st.integers(0, len(text)).map(lambda n: text[n:])),
+        st.sampled_from(fuzz.FRAGMENTS),
+        st.sampled_from(fuzz.FRAGMENTS).flatmap(
+            lambda text: st.integers(0, len(text)).map(lambda n: text[:n])
+        ),
+        st.sampled_from(fuzz.FRAGMENTS).flatmap(
+            lambda text: st.integers(0, len(text)).map(lambda n: text[n:])
+        ),
         st.text(max_size=5),
     ),
     max_size=7,
