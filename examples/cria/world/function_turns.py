@@ -8,8 +8,8 @@ from random import Random
 
 from . import words
 from .conversation import Conversation
-from .functions import Call, ask
-from .phrases import fill, say
+from .functions import Call, ask, ask_twice
+from .phrases import bank, bend, fill, say
 
 
 def in_words(result: str) -> str:
@@ -96,19 +96,22 @@ def _fields(result: str) -> dict[str, str]:
 
 def _field_follow_up(talk: Conversation, result: str) -> None:
     """A question about one field of what a function returned: answered without another call."""
-    fields = _fields(result)
+    rng, fields = talk.rng, _fields(result)
     if len(fields) < 2:
         return
-    key = talk.rng.choice(list(fields))
-    said = key.replace("_", " ") if talk.rng.random() < 0.7 else key
-    talk.user(say(talk.rng, "more", "field_follow_up", {"key": said}))
+    meant = [key for key in fields if key in bank("fields")]
+    key = rng.choice(meant or list(fields))
+    if meant and rng.random() < 0.7:
+        talk.user(bend(rng, rng.choice(bank("fields")[key])))
+    else:
+        talk.user(say(rng, "more", "field_follow_up", {"key": key.replace("_", " ") if rng.random() < 0.7 else key}))
     talk.answer(f"The {key} is {fields[key]}.")
 
 
 def function_turn(talk: Conversation, calls: list[Call]) -> None:
     """One or two calls that the question asks for."""
     rng = talk.rng
-    texts = [call.question for call in calls]
+    texts = [call.question for call in calls if call.question]
     text = texts[0]
     if len(texts) > 1:
         second = texts[1][:1].lower() + texts[1][1:]
@@ -161,7 +164,9 @@ def function_turn(talk: Conversation, calls: list[Call]) -> None:
 def custom_calls(rng: Random, functions: list[dict[str, object]]) -> list[Call]:
     """One call, or two in a row."""
     function = rng.choice(functions)
+    if rng.random() < 0.1 and (pair := ask_twice(rng, function)):
+        return pair
     calls = [ask(rng, function)]
-    if rng.random() < 0.15:
+    if rng.random() < 0.12:
         calls.append(ask(rng, rng.choice(functions)))
     return calls

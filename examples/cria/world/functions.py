@@ -28,11 +28,13 @@ def _id(rng: Random) -> str:
 
 
 def _pool(rng: Random, known: list[str], share: float = 0.55) -> str:
-    return rng.choice(known) if rng.random() < share else words.word(rng)
+    name = rng.choice(known) if rng.random() < share else words.word(rng)
+    return f"{words.word(rng)} {name}" if rng.random() < 0.25 else name
 
 
 def _proper(rng: Random, known: list[str]) -> str:
-    return rng.choice(known) if rng.random() < 0.5 else words.word(rng).capitalize()
+    name = rng.choice(known) if rng.random() < 0.5 else words.word(rng).capitalize()
+    return f"{name} {words.word(rng).capitalize()}" if rng.random() < 0.15 else name
 
 
 def _clock(rng: Random) -> str:
@@ -62,7 +64,7 @@ _SAMPLERS: dict[str, Callable[[Random], str]] = {
     ),
     "name": lambda rng: _proper(rng, words.known("people")),
     "email": lambda rng: f"{words.word(rng)}@{words.word(rng)}.{rng.choice(['com', 'org', 'net', 'io'])}",
-    "word": words.word,
+    "word": lambda rng: words.phrase(rng, 2, 3) if rng.random() < 0.2 else words.word(rng),
     "title": lambda rng: words.phrase(rng, 1, 3).title() if rng.random() < 0.5 else words.phrase(rng, 1, 3),
     "sentence": lambda rng: (
         words.phrase(rng, 2, 6).capitalize() if rng.random() < 0.4 else words.phrase(rng, 2, 6)
@@ -278,13 +280,59 @@ def made_up(rng: Random) -> dict[str, Any]:
 
 
 def pick(rng: Random) -> dict[str, Any]:
-    """A function from the bank, now and then renamed, or a made-up one."""
-    if rng.random() < 0.4:
+    """A function from the bank, now and then with other names, or a made-up one."""
+    if rng.random() < 0.3:
         return made_up(rng)
     function: dict[str, Any] = dict(rng.choice(bank("functions")["function"]))
     if rng.random() < 0.1:
         function["bare"] = True
+    if rng.random() < 0.35:
+        function["name"] = _renamed(rng, function["name"])
+    if rng.random() < 0.35:
+        function = _with_other_parameters(rng, function)
+    if rng.random() < 0.25:
+        function["results"] = [_object_of_fields(rng)]
     return function
+
+
+def _renamed(rng: Random, name: str) -> str:
+    verb, _, rest = name.partition("_")
+    if not rest or rng.random() < 0.3:
+        return f"{name}_{words.word(rng)}"
+    if rng.random() < 0.5:
+        verb = rng.choice(["get", "fetch", "find", "show", "read", "do", "make", "request", "new", "my"])
+        return f"{verb}_{rest}"
+    return rest if rng.random() < 0.5 else rest + verb.capitalize()
+
+
+def _with_other_parameters(rng: Random, function: dict[str, Any]) -> dict[str, Any]:
+    """The same function with some of its parameters called otherwise."""
+    names = {
+        old: rng.choice([f"{old}_{words.word(rng)}", f"{words.word(rng)}_{old}", words.word(rng), old])
+        for old in function.get("parameters", {})
+    }
+    if len(set(names.values())) < len(names):
+        return function
+
+    def rename(template: str) -> str:
+        return re.sub(r"\{(\w+)\}", lambda found: f"{{{names.get(found[1], found[1])}}}", template)
+
+    return function | {
+        "parameters": {names[old]: spec for old, spec in function.get("parameters", {}).items()},
+        "questions": [rename(question) for question in function["questions"]],
+        "results": [rename(result) for result in function["results"]],
+    }
+
+
+def _object_of_fields(rng: Random) -> str:
+    """The template of a result with fields that people ask about."""
+    values = ("{word}", "{int:0:200}", "{float:0:90}", "{date}", "{person}", "{time}", "{city}")
+    chosen = rng.sample(sorted(bank("fields")), rng.randint(2, 4))
+    fields = []
+    for key in chosen:
+        value = rng.choice(values)
+        fields.append(f'"{key}": {value}' if ":" in value else f'"{key}": "{value}"')
+    return "{{" + ", ".join(fields) + "}}"
 
 
 def ask(rng: Random, function: dict[str, Any]) -> Call:
@@ -297,3 +345,30 @@ def ask(rng: Random, function: dict[str, Any]) -> Call:
             said[name], arguments[name] = _sample(rng, spec)
     result = _result(rng, rng.choice(function["results"]), said)
     return Call(fill(bend(rng, question), said), function["name"], arguments, result)
+
+
+_BOTH = ("{} and {}", "{} and {}", "{} and also {}", "both {} and {}", "{} as well as {}", "{} and then {}")
+
+
+def ask_twice(rng: Random, function: dict[str, Any]) -> list[Call]:
+    """One question about two things, which takes two calls; empty when the function takes no such thing."""
+    question = rng.choice(function["questions"])
+    parameters = {n: spec for n, spec in function.get("parameters", {}).items() if f"{{{n}}}" in question}
+    open_ones = [n for n, spec in parameters.items() if spec.get("kind") in _SAMPLERS]
+    if not open_ones:
+        return []
+    key = rng.choice(open_ones)
+    first = {name: _sample(rng, spec) for name, spec in parameters.items()}
+    second = first | {key: _sample(rng, parameters[key])}
+    said = {name: text for name, (text, _) in first.items()}
+    both = rng.choice(_BOTH).format(first[key][0], second[key][0])
+    asked = fill(bend(rng, question), said | {key: both})
+    return [
+        Call(
+            text,
+            function["name"],
+            {name: value for name, (_, value) in taken.items()},
+            _result(rng, rng.choice(function["results"]), {n: shown for n, (shown, _) in taken.items()}),
+        )
+        for text, taken in ((asked, first), ("", second))
+    ]

@@ -34,7 +34,7 @@ _KINDS = {
     "text": 14,
     "date": 16,
     "function": 20,
-    "search": 8,
+    "search": 14,
     "chat": 6,
     "scope": 4,
     "run": 3,
@@ -60,8 +60,8 @@ def _write(rng: Random, folder: Path, taken: set[str]) -> Table:
 
 def _new(rng: Random, folder: Path) -> tuple[Conversation, list[dict[str, object]]]:
     functions: dict[str, dict[str, object]] = {}
-    if rng.random() < 0.4:
-        for _ in range(rng.choice([1, 1, 1, 2, 2, 3, 4])):
+    if rng.random() < 0.5:
+        for _ in range(rng.choice([1, 1, 2, 2, 3, 3, 4, 5])):
             function = pick(rng)
             functions[function["name"]] = function
     instructions = DEFAULT_INSTRUCTIONS
@@ -136,10 +136,12 @@ def conversation(seed: int, root: Path) -> list[Segment]:
         weights = dict(_KINDS)
         if functions:
             weights["function"] *= 4
-        if functions and rng.random() < 0.4:
-            weights = {"function": 1}
+        turns = rng.choice([1, 2, 3, 4, 6, 8, 10])
+        if functions and rng.random() < 0.5:
+            # Later calls are written like the first; what is hard is to read the declarations.
+            weights, turns = {"function": 1}, rng.choice([1, 2, 3, 4])
         kinds = list(weights)
-        for _ in range(rng.choice([1, 2, 3, 4, 6, 8, 10])):
+        for _ in range(turns):
             kind = rng.choices(kinds, [weights[k] for k in kinds])[0]
             if _allowed(talk, kind, functions, taken):
                 _turn(talk, kind, functions, folder, taken)

@@ -80,7 +80,16 @@ def _over_list(code: str) -> Maker:
     return make
 
 
+_STATISTICS = {"mean": "mean", "median": "median", "std": "stdev"}
 _STAT = "import statistics\nprint(round(statistics.{name}({{list}}), 6))"
+
+OVER_LIST = {
+    "sum_list": "print(round(sum({list}), 6))",
+    **{f"{name}_list": _STAT.format(name=call) for name, call in _STATISTICS.items()},
+    "max_list": "print(max({list}))",
+    "min_list": "print(min({list}))",
+}
+"""Code for a list of numbers, to be put in at ``{list}``."""
 
 _FACTORS = """\
 n, d, factors = {a}, 2, []
@@ -118,12 +127,7 @@ MATH: dict[str, Maker] = {
     "divisors": _of("n = {a}\nprint([d for d in range(1, n + 1) if n % d == 0])", a=_small(2, 999)),
     "fibonacci": _of("a, b = 0, 1\nfor _ in range({a}):\n    a, b = b, a + b\nprint(a)", a=_small(1, 60)),
     "sum_to": _of("print(sum(range(1, {a} + 1)))", a=_int),
-    "sum_list": _over_list("print(round(sum({list}), 6))"),
-    "mean_list": _over_list(_STAT.format(name="mean")),
-    "median_list": _over_list(_STAT.format(name="median")),
-    "std_list": _over_list(_STAT.format(name="stdev")),
-    "max_list": _over_list("print(max({list}))"),
-    "min_list": _over_list("print(min({list}))"),
+    **{name: _over_list(code) for name, code in OVER_LIST.items()},
     "sort_list": _over_list("print(sorted({list}))"),
     "product_list": _over_list("import math\nprint(round(math.prod({list}), 6))"),
     "count_list": _over_list("print(len({list}))"),

@@ -317,7 +317,7 @@ def follow_up(rng: Random, table: Table, last: Request, name: str) -> Request:
         request = Request(
             {}, [code], lambda out: f"The share of rows with {last.group} {last.where} is {out} percent."
         )
-    elif name == "fu_chart":
+    elif name == "fu_chart" or (name == "fu_draw" and last.group and not last.where):
         call = csv.STATISTICS[last.statistic][0]
         lines = [
             f"df.groupby({quote(last.group)})[{quote(last.column)}].{call}.plot.bar()",

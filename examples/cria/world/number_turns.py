@@ -9,8 +9,8 @@ from random import Random
 from . import words
 from .answers import failure
 from .conversation import Conversation
-from .math_intents import DATES, MATH, MORE_DATES, MORE_MATH, MORE_TEXT, TEXT, Maker
-from .phrases import bank, say
+from .math_intents import DATES, MATH, MORE_DATES, MORE_MATH, MORE_TEXT, OVER_LIST, TEXT, Maker
+from .phrases import bank, bend, say
 
 _WEIGHTS = {
     "expr": 8,
@@ -84,6 +84,8 @@ def math_turn(talk: Conversation) -> None:
                 talk.answer(" ".join(_result_sentence("", {}, out) for out in ran.stdout.split("\n")))
             return None
     _compute(talk, text, code, lambda out: _result_sentence(intent, slots, out))
+    if "list" in slots and rng.random() < 0.5:
+        _list_follow_up(talk, intent, slots["list"])
     if set(slots) == {"a"} and rng.random() < 0.25:
         again = dict(slots)
         fresh, code = MATH[intent](rng)
@@ -94,6 +96,19 @@ def math_turn(talk: Conversation) -> None:
     return None
 
 
+_ON_LIST = ("sum_list", "mean_list", "median_list", "std_list", "max_list", "min_list")
+
+
+def _list_follow_up(talk: Conversation, intent: str, shown: str) -> None:
+    """Something else about the same numbers."""
+    rng = talk.rng
+    numbers = ", ".join(re.findall(r"\d+(?:\.\d+)?", shown))
+    for name in rng.sample([name for name in _ON_LIST if name != intent], rng.choice([1, 1, 2])):
+        code = OVER_LIST[name].format(list=f"[{numbers}]")
+        phrasings = [p for p in bank("csv")[f"fu_{name.removesuffix('_list')}"] if "column" not in p]
+        _compute(talk, bend(rng, rng.choice(phrasings)), code, lambda out: f"The answer is {out}.")
+
+
 _ON_RESULT = {
     "fu_times": "print(round({n} * {a}, 6))",
     "fu_plus": "print(round({n} + {a}, 6))",
@@ -102,6 +117,8 @@ _ON_RESULT = {
     "fu_squared": "print({n} ** 2)",
     "fu_sqrt": "print(round({n} ** 0.5, 6))",
     "fu_percent": "print(round({n} * {a} / 100, 6))",
+    "fu_half": "print(round({n} / 2, 6))",
+    "fu_double": "print(round({n} * 2, 6))",
 }
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from . import words
+
 DATA = Path(__file__).parent.parent / "data"
 
 _BEFORE = (
@@ -46,6 +48,29 @@ _BEFORE = (
     "hey ",
     "pls ",
 )
+_LEADS = (
+    "I am looking at {} and {}.",
+    "We are moving to {} this {} and I found this.",
+    "I'm thinking of {} in {}.",
+    "My {} gave me this yesterday.",
+    "It's about the {}.",
+    "I have to write about {} and {} this week.",
+    "Here is what we collected on {}.",
+    "We have a meeting about {} at {} o'clock.",
+    "I am new here and this is the list of {}.",
+    "It's {} today.",
+    "I'm off to {} on the weekend.",
+    "My {} and I cannot agree on this.",
+    "This is the {} of the {}.",
+    "I was talking to {} about {}.",
+    "We just got the {} from {}.",
+    "I need it for the {} tomorrow.",
+    "There is a {} that I do not understand.",
+    "I'm writing a report on {} for {}.",
+    "You know the {}, don't you?",
+    "This {} has 3 parts.",
+)
+"""What people say before they come to the point, with holes for words."""
 _AFTER = (
     " Thanks!",
     " Thank you.",
@@ -103,6 +128,8 @@ def bend(rng: Random, template: str) -> str:
         ):
             template = template[:1].lower() + template[1:]
         template = before + template
+    elif len(template) > 24 and rng.random() < 0.07:
+        template = _lead(rng) + " " + template
     if rng.random() < 0.1:
         template = template + rng.choice(_AFTER)
     roll = rng.random()
@@ -113,6 +140,11 @@ def bend(rng: Random, template: str) -> str:
     if rng.random() < 0.15:
         template = template.rstrip("?.!")
     return template
+
+
+def _lead(rng: Random) -> str:
+    lead = rng.choice(_LEADS)
+    return lead.format(*(words.phrase(rng, 1, 2) for _ in range(lead.count("{}"))))
 
 
 def _typo_around(rng: Random, template: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from random import Random
 
 from . import csv_intents as csv
@@ -21,6 +22,10 @@ _WEIGHTS = {
     **{"mean": 9, "max": 6, "min": 6, "sum": 6, "median": 5, "scatter": 5, "hist": 4, "group_mean": 4},
 }
 """How much more often than others these statistics and plots are asked for."""
+_MORE_WEIGHTS = {
+    **{"count_of_value": 5, "mean_of_value": 4, "sum_of_value": 3, "count_flag": 3, "line_time": 3},
+    **dict.fromkeys(("max_of_value", "mean_flag", "count_things", "min_max", "max_and_who"), 2),
+}
 
 
 def look(talk: Conversation, table: Table) -> None:
@@ -64,7 +69,7 @@ def _request(rng: Random, table: Table) -> tuple[str, csv.Request]:
             if request is not None:
                 return rng.choice(bank("csv")[name]), request
         else:
-            name = rng.choice(list(MORE))
+            name = rng.choices(list(MORE), [_MORE_WEIGHTS.get(n, 1) for n in MORE])[0]
             request = MORE[name](rng, table)
             if request is not None and name in bank("more"):
                 return rng.choice(bank("more")[name]), request
@@ -77,24 +82,32 @@ def _slots(rng: Random, table: Table, request: csv.Request) -> dict[str, str]:
 
 def _ask_table(talk: Conversation, table: Table) -> tuple[str, list[csv.Request]]:
     rng = talk.rng
-    made: list[csv.Request] = []
-    texts: list[str] = []
-    for _ in range(2 if rng.random() < 0.12 else 1):
-        template, request = _request(rng, table)
-        if made and (made[0].plot or "\n" in made[0].answer("x")):
-            break
-        texts.append(fill(bend(rng, template), _slots(rng, table, request)))
-        made.append(request)
-    if len(texts) == 1:
-        return texts[0], made
-    first, second = texts
+    template, request = _request(rng, table)
+    text = fill(bend(rng, template), _slots(rng, table, request))
+    second = _second(rng, table, request) if rng.random() < 0.22 else None
+    return (_joined(rng, text, second[0]), [request, second[1]]) if second else (text, [request])
+
+
+def _second(rng: Random, table: Table, first: csv.Request) -> tuple[str, csv.Request] | None:
+    """What is asked in the same breath: something else, or more about the same column."""
+    if first.plot or "\n" in first.answer("x"):
+        return None
+    if rng.random() < 0.6:
+        leaning = _follow_up(rng, table, first, ["fu_hist", "fu_box", "fu_group", "fu_scatter", "fu_chart"])
+        if leaning:
+            return leaning
+    template, request = _request(rng, table)
+    return fill(bend(rng, template), _slots(rng, table, request)), request
+
+
+def _joined(rng: Random, first: str, second: str) -> str:
     joint = rng.choice([" ", " Also, ", " And ", ", and ", " Then ", "\n", "; ", " and also ", " and "])
     if joint not in {" ", "\n"}:
+        second = re.sub("^and ", "", second, flags=re.IGNORECASE)
         second = second[:1].lower() + second[1:]
-        first = first.rstrip("?.!") + (
-            "" if joint.startswith((",", ";", " and")) else first[len(first.rstrip("?.!")) :] or "."
-        )
-    return first + joint + second, made
+        end = "" if joint.startswith((",", ";", " and")) else first[len(first.rstrip("?.!")) :] or "."
+        first = first.rstrip("?.!") + end
+    return first + joint + second
 
 
 def _finish(talk: Conversation, made: list[csv.Request]) -> None:
@@ -138,9 +151,10 @@ def _same(last: csv.Request, name: str, column: str) -> csv.Request:
     return csv.grouped(name, column, last.group) if last.group else csv.statistic(name, column)
 
 
-def _follow_up(talk: Conversation, table: Table, last: csv.Request) -> csv.Request | None:
+def _follow_up(
+    rng: Random, table: Table, last: csv.Request, favoured: Sequence[str] = ()
+) -> tuple[str, csv.Request] | None:
     """A short question that leans on the one before."""
-    rng = talk.rng
     others = [column for column in table.numeric if column != last.column]
     options = [name for name in follow_ups(table, last) for _ in range(3)]
     if last.statistic in csv.STATISTICS:
@@ -149,16 +163,14 @@ def _follow_up(talk: Conversation, table: Table, last: csv.Request) -> csv.Reque
         options += ["fu_group", "fu_where", "fu_where"] if not last.group else []
     if not options:
         return None
-    name = rng.choice(options)
+    name = rng.choices(options, [4 if name in favoured else 1 for name in options])[0]
     if name in bank("more"):
         request = follow_up(rng, table, last, name)
-        talk.user(fill(bend(rng, rng.choice(bank("more")[name])), _slots(rng, table, request)))
-        return request
+        return fill(bend(rng, rng.choice(bank("more")[name])), _slots(rng, table, request)), request
     if name not in bank("csv"):
         return None
     request = _csv_follow_up(rng, table, last, name, others)
-    talk.user(say(rng, "csv", name, _said(rng, table, request.slots)))
-    return request
+    return say(rng, "csv", name, _said(rng, table, request.slots)), request
 
 
 def _csv_follow_up(rng: Random, table: Table, last: csv.Request, name: str, others: list[str]) -> csv.Request:
@@ -234,9 +246,10 @@ def table_turns(talk: Conversation, tables: list[Table], turns: int) -> None:
             _missing_column(talk, table)
             last = None
             continue
-        request = _follow_up(talk, table, last) if last is not None and rng.random() < 0.6 else None
-        if request is not None:
-            made = [request]
+        leaning = _follow_up(rng, table, last) if last is not None and rng.random() < 0.6 else None
+        if leaning is not None:
+            talk.user(leaning[0])
+            made = [leaning[1]]
         else:
             text, made = _ask_table(talk, table)
             if len(tables) > 1 and table.file not in text:

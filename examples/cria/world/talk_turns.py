@@ -25,6 +25,11 @@ _FACTS = (
     "{P} {w} {w2} {w3} {Q}",
     "{P} reached {n} {w} in {y}, up from {m}",
     "It is {n} degrees and {w} in {P}",
+    "{P} in {Q} is the {w} {w2} in {R} at {n} {w3}",
+    "{P} is a {w} {w2} directed by {Q}",
+    "{P} is a {w} {w2} {w3} of {R} and the {w} of {Q}",
+    "The latest {w} is {P} {n}",
+    "{Q} {w} the {P} {y} {w2} in {R}",
 )
 
 
@@ -32,6 +37,7 @@ def _fact(rng: Random) -> str:
     values = {
         "P": " ".join(words.proper(rng) for _ in range(rng.choice([1, 1, 2]))),
         "Q": words.proper(rng),
+        "R": words.proper(rng),
         "w": words.word(rng),
         "w2": words.word(rng),
         "w3": words.word(rng),
@@ -43,6 +49,56 @@ def _fact(rng: Random) -> str:
     return fill(rng.choice(_FACTS), values) + "."
 
 
+_QUESTIONS = (
+    "who won the {n} in {y}?",
+    "Who won the {n} {n2} last year?",
+    "who {v} the {n} of {P}?",
+    "Who {v} the {n} {n2}?",
+    "what is the {n} of {P}?",
+    "What is the {a} {n} in {P}?",
+    "what's the latest {n} of {P}",
+    "Which {n} has the most {n2}?",
+    "which {n} is the {a} in {P}?",
+    "When did {P} {v} the {n}?",
+    "when was the {n} {n2} {v}?",
+    "When is the next {n} in {P}?",
+    "Where is the {n} of {P}?",
+    "where does the {a} {n} live?",
+    "How {a} is the {n} in {P}?",
+    "how many {n} does {P} have?",
+    "How much does a {a} {n} cost in {y}?",
+    "is there any news about the {n} of {P}?",
+    "What happened to the {n} in {y}?",
+    "the {a} {n} of {P}?",
+    "why is the {n} {a}?",
+    "how old is the {n} {n2} of {P}?",
+    "What did {P} say about the {n}?",
+    "which version of {P} is the newest",
+)
+
+
+def _question(rng: Random) -> str:
+    """A question for the web that nobody has asked before."""
+    values = {
+        "P": " ".join(words.proper(rng) for _ in range(rng.choice([1, 1, 2]))),
+        **{slot: words.word(rng) for slot in ("n", "n2", "v", "a")},
+        "y": str(rng.randint(1700, 2030)),
+    }
+    if rng.random() < 0.3:
+        values["n"] = f"{values['n']}'s {words.phrase(rng, 1, 2)}"
+    return fill(rng.choice(_QUESTIONS), values)
+
+
+def _title(rng: Random, description: str, query: str) -> str:
+    """A page's title: its own words, or some of those that the text or the query has too."""
+    roll = rng.random()
+    if roll < 0.4:
+        return words.phrase(rng, 1, 4).title()
+    source = (description if roll < 0.75 else query).rstrip(".").split()
+    at = rng.randrange(max(1, len(source) - 2)) if roll > 0.6 else 0
+    return " ".join(source[at : at + rng.randint(1, 4)]) + rng.choice(["", "", f" ({rng.randint(1900, 2030)})"])
+
+
 def search_turn(talk: Conversation) -> None:
     """A question for the web."""
     rng = talk.rng
@@ -50,6 +106,8 @@ def search_turn(talk: Conversation) -> None:
         ["search_question", "search_person", "search_topic", "search_news", "search_place"], [5, 1, 1, 1, 1]
     )[0]
     template = rng.choice(bank("chat")[intent])
+    if intent == "search_question" and rng.random() < 0.7:
+        template = _question(rng)
     slots = {
         "p": f"{words.proper(rng)} {words.proper(rng)}",
         "q": words.phrase(rng, 1, 4),
@@ -83,14 +141,11 @@ def search_turn(talk: Conversation) -> None:
         talk.search_web(query, f"error: {reason}")
         talk.answer(f"I could not do that. {reason}")
         return
-    found = [
-        {
-            "title": words.phrase(rng, 1, 4).title(),
-            "url": f"https://{words.word(rng)}.{rng.choice(['com', 'org'])}/{words.word(rng)}",
-            "description": " ".join(_fact(rng) for _ in range(rng.choice([1, 1, 2]))),
-        }
-        for _ in range(rng.choice([1, 1, 2, 3]))
-    ]
+    found = []
+    for _ in range(rng.choice([1, 1, 2, 3])):
+        description = " ".join(_fact(rng) for _ in range(rng.choice([1, 1, 2])))
+        url = f"https://{words.word(rng)}.{rng.choice(['com', 'org'])}/{words.word(rng)}"
+        found.append({"title": _title(rng, description, query), "url": url, "description": description})
     talk.search_web(
         query,
         json.dumps(
