@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import importlib.util
 import uuid
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
@@ -66,6 +67,8 @@ class Agent:
         code_timeout: Seconds for one piece of code.
         sampling: How to choose tokens; overrides ``max_tokens``. Greedy by default.
         today: The date that the model is told.
+        constrain: Whether calls of custom tools are decoded under the grammar of their declarations, so that
+            every one can be read and fits its tool; by default where llguidance is installed.
 
     Raises:
         ConfigurationError: one of these cannot work.
@@ -91,6 +94,7 @@ class Agent:
         code_timeout: float = 30.0,
         sampling: Sampling | None = None,
         today: datetime.date | None = None,
+        constrain: bool | None = None,
     ) -> None:
         _check_limits(max_steps=max_steps, max_repeats=max_repeats, max_format_errors=max_format_errors)
         make_sandbox, shared = sandbox_maker(sandbox)
@@ -122,6 +126,7 @@ class Agent:
             ask=approve is not None,
             code_timeout=code_timeout,
             output_limit=limit,
+            constrain=_can_constrain() if constrain is None else constrain,
         )
         self.graph: CompiledStateGraph[State, None, State, State] = self._loop.compile(
             checkpointer or InMemorySaver()
@@ -329,6 +334,10 @@ def _loaded(llama: Engine | str | Path) -> Engine:
 
         return Llama(str(llama))
     return llama
+
+
+def _can_constrain() -> bool:
+    return importlib.util.find_spec("llguidance") is not None
 
 
 def _check_limits(**limits: int) -> None:

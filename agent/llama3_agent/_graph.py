@@ -56,6 +56,7 @@ class Loop:
         ask: Whether calls wait for approval.
         code_timeout: Seconds for one piece of code.
         output_limit: Characters of output that the model gets to read.
+        constrain: Whether calls of custom tools are held to their grammar.
     """
 
     engine: Engine
@@ -69,6 +70,7 @@ class Loop:
     ask: bool
     code_timeout: float
     output_limit: int
+    constrain: bool
 
     def compile(
         self, checkpointer: BaseCheckpointSaver[Any] | None
@@ -233,6 +235,7 @@ class Loop:
             sampling=self.sampling,
             on_token=tell,
             cancel=session.stop,
+            grammar=transcript.call_grammar() if self.constrain else None,
         )
         tell.end(truncated=completion.finish == "length")
         return completion

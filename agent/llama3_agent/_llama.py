@@ -14,6 +14,8 @@ from llama3_agent.engine._source import folder_of
 if TYPE_CHECKING:
     import torch
 
+    from llama3_prompts import Grammar
+
 GIB = 2**30
 
 
@@ -55,6 +57,7 @@ class Llama:
 
         # Seconds: only once there is a model to load.
         from llama3_agent.engine import _load
+        from llama3_agent.engine._guide import Guides
         from llama3_agent.engine._loop import Loop
         from llama3_agent.engine._progress import loading_bar
         from llama3_agent.engine._runner import Runner
@@ -76,6 +79,7 @@ class Llama:
         self._model = model
         self._runner = Runner(model, context_length=self._context_length)
         self._sessions = SessionStore(self._runner.new_buffer, budget_bytes=cache_bytes)
+        self._guides = Guides(self._tokenizer, self._stop_ids, self._runner.vocabulary)
         self._loop = Loop(self._runner, self._sessions, self._stop_ids)
         self._totals = EngineStats()
         self._totals_lock = threading.Lock()
@@ -131,6 +135,7 @@ class Llama:
         sampling: Sampling = Sampling(),  # noqa: B008 - frozen
         on_token: Callable[[int], None] | None = None,
         cancel: threading.Event | None = None,
+        grammar: "Grammar | None" = None,
     ) -> Completion:
         """Continue `ids` until a stop token, the limit, or `cancel`.
 
@@ -144,8 +149,12 @@ class Llama:
             sampling: how to choose tokens.
             on_token: called with each id as it is chosen, in the calling thread.
             cancel: checked at every token, and between the chunks of a long prompt.
+            grammar: what the answer may be. Tokens that it leaves no choice about are not sampled; their
+                log-probabilities are the model's own all the same.
 
         Raises:
+            GrammarUnavailable: there is a grammar, but llguidance is not installed.
+            GrammarError: the grammar is not well-formed.
             ContextOverflow: the prompt leaves no room for an answer.
             InvalidTokens: it is empty, or holds ids that the model does not know.
         """
@@ -155,7 +164,9 @@ class Llama:
         started = time.perf_counter()
         prompt = checked_prompt(ids, vocabulary=self._runner.vocabulary, context_length=self._context_length)
         limit = min(sampling.max_tokens, self._context_length - len(prompt))
-        completion = self._run(Request(prompt, limit, Sampler(sampling), on_token, cancel, started), session)
+        guide = self._guides.guide(grammar) if grammar is not None else None
+        request = Request(prompt, limit, Sampler(sampling), on_token, cancel, started, guide)
+        completion = self._run(request, session)
         with self._totals_lock:
             self._totals = self._totals.plus(completion)
         return completion

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llama3_agent.engine import (
     STOP_TOKENS,
@@ -17,6 +17,9 @@ from llama3_agent.engine import (
 )
 from llama3_agent.engine._prefix import reusable
 from llama3_agent.engine._request import checked_prompt
+
+if TYPE_CHECKING:
+    from llama3_prompts import Grammar
 
 Reply = str | Callable[[str], str]
 
@@ -39,6 +42,7 @@ class ScriptedLlama:
         prompts: the ids of every request so far.
         sessions: the session name of every request so far.
         samplings: the sampling of every request so far.
+        grammars: the grammar of every request so far.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class ScriptedLlama:
         self.prompts: list[tuple[int, ...]] = []
         self.sessions: list[str] = []
         self.samplings: list[Sampling] = []
+        self.grammars: list[Grammar | None] = []
         self._replies = iter(replies)
         self._caches: dict[str, list[int]] = {}
         self._stats = EngineStats()
@@ -73,8 +78,9 @@ class ScriptedLlama:
         sampling: Sampling = Sampling(),  # noqa: B008 - frozen
         on_token: Callable[[int], None] | None = None,
         cancel: threading.Event | None = None,
+        grammar: "Grammar | None" = None,
     ) -> Completion:
-        """Play the next reply. See `Engine.complete`.
+        """Play the next reply, whatever the grammar. See `Engine.complete`.
 
         Raises:
             ScriptExhausted: the script has no reply left.
@@ -82,6 +88,7 @@ class ScriptedLlama:
         """
         started = time.perf_counter()
         prompt = checked_prompt(ids, vocabulary=len(self.tokenizer), context_length=self.context_length)
+        self.grammars.append(grammar)
         reply = self._next_reply(prompt, session, sampling)
         limit = min(sampling.max_tokens, self.context_length - len(prompt))
         spoken, finish = self._speak(reply, limit, on_token, cancel)

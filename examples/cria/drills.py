@@ -84,10 +84,19 @@ class Drills:
         return messages
 
     def _ends_in_answer(self, messages: list[_Message], at: int) -> bool:
-        if [message.role for message in messages[at : at + 3]] != ["assistant", "ipython", "assistant"]:
+        """Whether the message is a call whose result and answer nothing later leans on."""
+        after = messages[at : at + 5]
+        roles = [message.role for message in after]
+        if roles[:3] != ["assistant", "ipython", "assistant"] or roles[3:4] == ["ipython"]:
             return False
+        if roles[3:] == ["user", "assistant"] and not self._is_call(messages, at + 4):
+            return False  # answered from what stands here
         # What a look at a file showed is what later questions are about.
-        return not messages[at + 2].body.startswith(chr(self._call)) and self._look not in messages[at].body
+        return not self._is_call(messages, at + 2) and self._look not in messages[at].body
+
+    def _is_call(self, messages: list[_Message], at: int) -> bool:
+        result = messages[at + 1 : at + 2]
+        return messages[at].body.startswith(chr(self._call)) or bool(result and result[0].role == "ipython")
 
     def _unlearn(self, kept: list[_Message], learn: np.ndarray) -> None:
         """Do not learn the numbers of the last message that stand nowhere before it."""

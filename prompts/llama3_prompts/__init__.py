@@ -3,6 +3,7 @@
 from llama3_prompts._codec import Codec, Piece, StreamDecoder
 from llama3_prompts._families import detect_family
 from llama3_prompts._forms import Dialect
+from llama3_prompts._grammar import Grammar, ToolChoice
 from llama3_prompts._parser import StreamParser, parse
 from llama3_prompts._system import DEFAULT_INSTRUCTIONS, system_text
 from llama3_prompts._tokenizer import Tokenizer
@@ -15,6 +16,7 @@ __all__ = [
     "Codec",
     "Dialect",
     "Event",
+    "Grammar",
     "Piece",
     "Span",
     "StreamDecoder",
@@ -22,6 +24,7 @@ __all__ = [
     "TextDelta",
     "Tokenizer",
     "ToolCallDelta",
+    "ToolChoice",
     "Transcript",
     "argument_problem",
     "detect_family",

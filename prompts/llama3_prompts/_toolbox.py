@@ -49,7 +49,7 @@ class Tool:
     def check(self, args: Mapping[str, Any]) -> dict[str, Any] | ArgumentError:
         """The arguments coerced to the tool's types, as JSON-able values, or what is wrong with them."""
         unknown = sorted(name for name in args if name not in self.parameters)
-        if unknown and not self._takes_any():
+        if unknown and not self.takes_any:
             names = ", ".join(map(repr, unknown[:_MOST_PROBLEMS]))
             return ArgumentError(f"{self.name}() has no argument {names}; {self._usage()}")
         try:
@@ -60,7 +60,9 @@ class Tool:
         except (ValueError, RecursionError) as error:
             return ArgumentError(f"{self.name}() cannot use these arguments: {error}")
 
-    def _takes_any(self) -> bool:
+    @property
+    def takes_any(self) -> bool:
+        """Whether arguments may have names that the schema does not mention."""
         parameters = self.schema["function"].get("parameters", {})
         if self.model.model_config.get("extra") != "allow":
             return False
@@ -103,7 +105,8 @@ class Toolbox:
             raise ValueError(f"two tools are named {sorted(twice)[0]!r}; give each its own name")
         # A custom tool that carries a built-in's name is how that built-in is run: the model needs no second
         # schema.
-        self.schemas = [dict(tool.schema) for tool in custom if tool.name not in self.dotted]
+        self.described = tuple(tool for tool in custom if tool.name not in self.dotted)
+        self.schemas = [dict(tool.schema) for tool in self.described]
         self._tools = {tool.name: tool for tool in custom}
         for name in self.dotted:
             self._tools.setdefault(name, _builtin(name))

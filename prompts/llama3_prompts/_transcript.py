@@ -23,11 +23,12 @@ from llama3_prompts._codec import Codec
 from llama3_prompts._content import count_images
 from llama3_prompts._families import FAMILIES
 from llama3_prompts._forms import DIALECTS, Dialect, declaration
+from llama3_prompts._grammar import Grammar, ToolChoice, call_grammar
 from llama3_prompts._parser import StreamParser
 from llama3_prompts._render import assistant_pieces
 from llama3_prompts._system import DEFAULT_INSTRUCTIONS, system_text
 from llama3_prompts._template import ChatTemplate
-from llama3_prompts._tokenizer import BEGIN_OF_TEXT, EOT, IMAGE, Tokenizer
+from llama3_prompts._tokenizer import BEGIN_OF_TEXT, EOT, IMAGE, PYTHON_TAG, Tokenizer
 from llama3_prompts._toolbox import Toolbox
 
 _ROLES: Final = ((SystemMessage, "system"), (HumanMessage, "user"), (ToolMessage, "ipython"))
@@ -218,6 +219,21 @@ class Transcript:
     def parser(self) -> StreamParser:
         """A parser for the next assistant message: same tools, and the call ids `add_generated` will give."""
         return StreamParser.from_toolbox(self._toolbox, first_call=self._calls + 1)
+
+    def call_grammar(self, choice: ToolChoice = "auto") -> Grammar | None:
+        """What calls of custom tools may be in the next message, for engines that can be held to it.
+
+        Args:
+            choice: "auto" leaves everything but calls free; "required", or a tool's name, asks for a call.
+
+        Returns:
+            None when there are no custom tools and none is asked for.
+
+        Raises:
+            ValueError: The choice names no tool.
+        """
+        marked = PYTHON_TAG in self._codec.special_ids
+        return call_grammar(self._toolbox.described, self._dialect, marked=marked, choice=choice)
 
     def rewind(self, position: int) -> None:
         """Forgets everything after `position`.

@@ -175,11 +175,47 @@ def test_a_drill_keeps_what_a_second_call_needs(tokenizer):
         ("assistant", CALL.format("df.a.sum()"), True),
         ("ipython", "completed\n[stdout]5[/stdout]<|eot_id|>", False),
         ("assistant", "5<|eot_id|>", True),
-        ("user", "again?<|eot_id|>", False),
-        ("assistant", "5<|eot_id|>", True),
     )
     assert text.endswith(CALL.format("df.a.sum()"))
     assert "['a']" in text
+
+
+ORDER = (
+    ("user", "order 7<|eot_id|>", False),
+    ("assistant", '{"name": "order", "parameters": {"id": 7}}<|eot_id|>', True),
+    ("ipython", '{"state": "sent", "day": "Friday"}<|eot_id|>', False),
+    ("assistant", "state: sent, day: Friday<|eot_id|>", True),
+)
+
+
+def test_a_drill_keeps_the_result_that_the_next_question_is_answered_from(tokenizer):
+    turns = (*ORDER, ("user", "which day?<|eot_id|>", False), ("assistant", "Friday<|eot_id|>", True))
+    text, learned = drilled(tokenizer, *turns)
+    assert '"day": "Friday"' in text
+    assert learned.endswith("day: Friday<|eot_id|>Friday<|eot_id|>")
+
+
+def test_a_drill_keeps_both_calls_of_a_question_when_they_have_no_mark(tokenizer):
+    call, result, answer = ORDER[1:]
+    text, _ = drilled(tokenizer, ORDER[0], call, result, call, result, answer)
+    assert text.count('"parameters"') == 2
+    assert text.count('"day": "Friday"') == 1
+    assert "day: Friday" not in text
+
+
+def test_a_drill_drops_a_later_turn_that_asks_for_what_was_left_out(tokenizer):
+    sums = (
+        ("user", "1 + 1<|eot_id|>", False),
+        ("assistant", CALL.format("1 + 1"), True),
+        ("ipython", "completed\n[stdout]2[/stdout]<|eot_id|>", False),
+        ("assistant", "2<|eot_id|>", True),
+        ("user", "2 + 2<|eot_id|>", False),
+        ("assistant", CALL.format("2 + 2"), True),
+    )
+    again = (("user", "the order again?<|eot_id|>", False), ORDER[3])
+    text, _ = drilled(tokenizer, *ORDER, *sums, *again)
+    assert "again" not in text
+    assert text.endswith(CALL.format("2 + 2"))
 
 
 def test_a_drill_keeps_what_a_look_at_the_file_showed(tokenizer):

@@ -7,6 +7,8 @@ from llama3_agent.engine._types import STOP_TOKENS, Completion, Engine, EngineSt
 from llama3_agent.engine.errors import (
     ContextOverflow,
     EngineError,
+    GrammarError,
+    GrammarUnavailable,
     InvalidSampling,
     InvalidTokens,
     MissingSpecialTokens,
@@ -26,6 +28,8 @@ __all__ = [
     "EngineError",
     "EngineStats",
     "Finish",
+    "GrammarError",
+    "GrammarUnavailable",
     "InvalidSampling",
     "InvalidTokens",
     "MissingSpecialTokens",

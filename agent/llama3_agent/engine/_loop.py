@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from llama3_agent.engine._guide import Guide
 from llama3_agent.engine._runner import Runner
-from llama3_agent.engine._sampler import Sampler
+from llama3_agent.engine._sampler import Sampler, logprob
 from llama3_agent.engine._sessions import Session, SessionStore
 from llama3_agent.engine._types import Completion, Finish
 
@@ -21,6 +22,7 @@ class Request:
         prompt: the checked ids.
         limit: the most tokens to generate; prompt and answer fit into the context.
         started: `time.perf_counter()` when it came in.
+        guide: says what the answer may be, if it may not be anything.
     """
 
     prompt: list[int]
@@ -29,6 +31,7 @@ class Request:
     on_token: Callable[[int], None] | None
     cancel: threading.Event | None
     started: float
+    guide: Guide | None = None
     cached: int = 0
     computed: int = 0
     ids: list[int] = field(default_factory=list)
@@ -40,16 +43,20 @@ class Request:
         """Whether the caller no longer wants the answer."""
         return self.cancel is not None and self.cancel.is_set()
 
-    def emit(self, logits: Tensor) -> int:
-        """Choose the next token and hand it to the caller."""
-        token, logprob = self.sampler.pick(logits)
+    def choose(self, logits: Tensor) -> list[int]:
+        """Choose the next token and hand it to the caller; returns those that must follow it."""
+        allowed = self.guide.allowed() if self.guide is not None else None
+        return self.take(self.sampler.pick(logits, allowed), logits)
+
+    def take(self, token: int, logits: Tensor) -> list[int]:
+        """Hand a token to the caller, given the logits `[vocabulary]` before it."""
         if not self.ids:
             self.first_token_seconds = time.perf_counter() - self.started
         self.ids.append(token)
-        self.logprobs.append(logprob)
+        self.logprobs.append(logprob(logits, token))
         if self.on_token is not None:
             self.on_token(token)
-        return token
+        return self.guide.accept(token) if self.guide is not None else []
 
     def completion(self, finish: Finish) -> Completion:
         """What came of it."""
@@ -92,14 +99,23 @@ class Loop:
         if logits is None:
             return "cancelled"
         while True:
-            token = request.emit(logits)
-            if token in self._stop_ids:
-                return "stop"
-            if len(request.ids) == request.limit:
-                return "length"
-            if request.cancelled:
-                return "cancelled"
-            logits = self._forward(session, [token])
+            forced = request.choose(logits)
+            if finish := self._finish(request):
+                return finish
+            # What must follow needs no choice, so it is computed together with the token before it.
+            rows = self._forward(session, [request.ids[-1], *forced], rows=len(forced) + 1)
+            for token, before in zip(forced, rows, strict=False):
+                request.take(token, before)
+                if finish := self._finish(request):
+                    return finish
+            logits = rows[-1]
+
+    def _finish(self, request: Request) -> Finish | None:
+        if request.ids[-1] in self._stop_ids:
+            return "stop"
+        if len(request.ids) == request.limit:
+            return "length"
+        return "cancelled" if request.cancelled else None
 
     def _prefill(self, request: Request, session: Session) -> Tensor | None:
         logits = None
@@ -107,10 +123,10 @@ class Loop:
             if request.cancelled:
                 return None
             chunk = request.prompt[start : start + self._runner.chunk]
-            logits = self._forward(session, chunk)
+            logits = self._forward(session, chunk)[-1]
             request.computed += len(chunk)
         return None if request.cancelled else logits
 
-    def _forward(self, session: Session, tokens: list[int]) -> Tensor:
+    def _forward(self, session: Session, tokens: list[int], *, rows: int = 1) -> Tensor:
         self._sessions.make_room(session, len(session.tokens) + len(tokens))
-        return self._runner.forward(session, tokens)
+        return self._runner.forward(session, tokens, rows=rows)

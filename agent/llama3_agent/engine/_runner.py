@@ -47,29 +47,33 @@ class Runner:
             device=self._model.device,
         )
 
-    def forward(self, session: Session, tokens: Sequence[int]) -> Tensor:
-        """Append `tokens` to the session; returns the logits of what follows, `[vocabulary]`."""
+    def forward(self, session: Session, tokens: Sequence[int], *, rows: int = 1) -> Tensor:
+        """Append `tokens` to the session.
+
+        Returns:
+            The logits of what follows each of the last `rows` of them, `[rows, vocabulary]`.
+        """
         with self._lock, torch.inference_mode():
             if self._step is not None and len(tokens) == 1:
                 with _one_thread():
-                    logits = self._step(tokens[0], len(session.tokens), session.kv)
+                    logits = self._step(tokens[0], len(session.tokens), session.kv).unsqueeze(0)
             else:
-                logits = self._full(session, tokens)
+                logits = self._full(session, tokens, rows)
         session.tokens.extend(tokens)
         return logits
 
-    def _full(self, session: Session, tokens: Sequence[int]) -> Tensor:
+    def _full(self, session: Session, tokens: Sequence[int], rows: int) -> Tensor:
         device = self._model.device
         start, new = len(session.tokens), len(tokens)
         output = self._model(
             torch.tensor([tokens], device=device),
             position_ids=torch.arange(start, start + new, device=device).unsqueeze(0),
             use_cache=False,
-            logits_to_keep=1,
+            logits_to_keep=rows,
             kv=session.kv,
             mask=_attention.offset_mask(new, start, dtype=self._model.dtype, device=device),
         )
-        return output.logits[0, -1]  # type: ignore[no-any-return]
+        return output.logits[0]  # type: ignore[no-any-return]
 
 
 def chunk_size(parameters: int, device: torch.device) -> int:

@@ -21,11 +21,12 @@ class Sampler:
         self._top_p = sampling.top_p
         self._random = random.Random(sampling.seed)
 
-    def pick(self, logits: Tensor) -> tuple[int, float]:
-        """A token id, and its log-probability under the unmodified logits `[vocabulary]`."""
+    def pick(self, logits: Tensor, allowed: Tensor | None = None) -> int:
+        """A token id by the logits `[vocabulary]`, among those `allowed` if given."""
         logits = logits.float()
-        token = int(logits.argmax()) if self._temperature == 0 else self._draw(logits)
-        return token, float(logits[token] - logits.logsumexp(0))
+        if allowed is not None:
+            logits = logits.masked_fill(~allowed[: len(logits)].to(logits.device), float("-inf"))
+        return int(logits.argmax()) if self._temperature == 0 else self._draw(logits)
 
     def _draw(self, logits: Tensor) -> int:
         # Double precision: at 128,000 tokens the running sum of floats would miss the rarest ones.
@@ -36,6 +37,12 @@ class Sampler:
         point = self._random.random() * float(reached[kept - 1])
         place = int(torch.searchsorted(reached[:kept], point, right=True))
         return int(order[min(place, kept - 1)])
+
+
+def logprob(logits: Tensor, token: int) -> float:
+    """The log-probability of a token under the logits `[vocabulary]` as they are."""
+    logits = logits.float()
+    return float(logits[token] - logits.logsumexp(0))
 
 
 def nucleus(reached: Tensor, top_p: float) -> int:

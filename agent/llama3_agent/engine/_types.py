@@ -3,9 +3,12 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from llama3_agent.engine.errors import InvalidSampling
+
+if TYPE_CHECKING:
+    from llama3_prompts import Grammar
 
 Finish = Literal["stop", "length", "cancelled"]
 """Why generation ended: a stop token, the token limit (or the end of the context), or the caller's event."""
@@ -135,6 +138,7 @@ class Engine(Protocol):
         sampling: Sampling = ...,
         on_token: Callable[[int], None] | None = None,
         cancel: threading.Event | None = None,
+        grammar: "Grammar | None" = None,
     ) -> Completion:
         """Continue `ids` until a stop token, the limit, or `cancel`.
 
@@ -144,6 +148,7 @@ class Engine(Protocol):
             sampling: how to choose tokens.
             on_token: called with each id as it is chosen, in the calling thread.
             cancel: set it from any thread to end the request early; checked at every token.
+            grammar: what the answer may be.
 
         Raises:
             RequestError: the request is wrong; nothing was computed.

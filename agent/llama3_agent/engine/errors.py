@@ -12,7 +12,9 @@
     ├── RequestError (ValueError)   the request itself is wrong; nothing was computed
     │   ├── ContextOverflow         the prompt does not fit into the context
     │   ├── InvalidTokens           an empty prompt, or ids outside the vocabulary
-    │   └── InvalidSampling         a sampling value out of range
+    │   ├── InvalidSampling         a sampling value out of range
+    │   └── GrammarError            a grammar that is not well-formed
+    │       └── GrammarUnavailable  a grammar, and nothing installed that could follow it
     └── ScriptExhausted             `ScriptedLlama` was asked for more replies than it was given
 
 Messages are one line: what was wrong, and what to do about it.
@@ -70,6 +72,14 @@ class InvalidTokens(RequestError):
 
 class InvalidSampling(RequestError):
     """A sampling value is out of range."""
+
+
+class GrammarError(RequestError):
+    """The grammar is not well-formed."""
+
+
+class GrammarUnavailable(GrammarError):
+    """There is nothing installed that could follow a grammar."""
 
 
 class ScriptExhausted(EngineError):

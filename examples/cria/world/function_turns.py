@@ -104,7 +104,9 @@ def _field_follow_up(talk: Conversation, result: str) -> None:
     if meant and rng.random() < 0.7:
         talk.user(bend(rng, rng.choice(bank("fields")[key])))
     else:
-        talk.user(say(rng, "more", "field_follow_up", {"key": key.replace("_", " ") if rng.random() < 0.7 else key}))
+        talk.user(
+            say(rng, "more", "field_follow_up", {"key": key.replace("_", " ") if rng.random() < 0.7 else key})
+        )
     talk.answer(f"The {key} is {fields[key]}.")
 
 

@@ -96,7 +96,8 @@ def _title(rng: Random, description: str, query: str) -> str:
         return words.phrase(rng, 1, 4).title()
     source = (description if roll < 0.75 else query).rstrip(".").split()
     at = rng.randrange(max(1, len(source) - 2)) if roll > 0.6 else 0
-    return " ".join(source[at : at + rng.randint(1, 4)]) + rng.choice(["", "", f" ({rng.randint(1900, 2030)})"])
+    year = f" ({rng.randint(1900, 2030)})" if rng.random() < 0.3 else ""
+    return " ".join(source[at : at + rng.randint(1, 4)]) + year
 
 
 def search_turn(talk: Conversation) -> None:

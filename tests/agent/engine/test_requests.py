@@ -94,10 +94,10 @@ def test_cancel_between_the_chunks_of_a_prompt(llama: Llama) -> None:
     cancel = threading.Event()
     forward = llama._runner.forward
 
-    def forward_then_cancel(session, tokens):
+    def forward_then_cancel(session, tokens, **options):
         if len(session.tokens) == 4:
             cancel.set()
-        return forward(session, tokens)
+        return forward(session, tokens, **options)
 
     llama._runner.forward = forward_then_cancel  # type: ignore[method-assign]
     answer = llama.complete(PROMPT, cancel=cancel)

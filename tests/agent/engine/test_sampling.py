@@ -17,7 +17,7 @@ LOGITS = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
 
 def draws(sampling: Sampling, n: int = 4000) -> Counter[int]:
     sampler = Sampler(sampling)
-    return Counter(sampler.pick(LOGITS)[0] for _ in range(n))
+    return Counter(sampler.pick(LOGITS) for _ in range(n))
 
 
 def test_a_seed_repeats_itself(llama: Llama) -> None:

@@ -1,0 +1,164 @@
+"""The grammar of well-formed calls, for engines that can decode under one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from llama3_prompts._forms import Dialect
+from llama3_prompts._literal_grammar import LITERAL_RULES, literal
+from llama3_prompts._toolbox import Tool
+
+ToolChoice: TypeAlias = "Literal['auto', 'required'] | str"
+"""The model may call, must call some tool, or must call the tool of this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What a message may be.
+
+    Attributes:
+        lark: Grammars in llguidance's Lark, https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md,
+            the most compact first; a message may follow any one of them.
+        openings: A message that begins like one of these, white space aside, follows the grammar from there
+            on, and any other is free. When there are none, every message follows it.
+    """
+
+    lark: tuple[str, ...]
+    openings: tuple[str, ...] = ()
+
+
+def call_grammar(
+    tools: Sequence[Tool], dialect: Dialect, *, marked: bool, choice: ToolChoice = "auto"
+) -> Grammar | None:
+    """The grammar of calls of these tools; None when there are none.
+
+    Args:
+        tools: What can be called.
+        dialect: The form in which they are called.
+        marked: Whether ``<|python_tag|>`` may stand before a call.
+        choice: Whether the model has to call, and what.
+
+    Raises:
+        ValueError: The choice names a tool that is not there, or there is none to be called.
+    """
+    if choice not in {"auto", "required"}:
+        tools = [tool for tool in tools if tool.name == choice]
+    if not tools:
+        if choice == "auto":
+            return None
+        raise ValueError(f"tool_choice={choice!r}, but there is no such tool to be called")
+    mark = "<|python_tag|>? " if marked else ""
+    lark = {"json": _json_forms, "tag": _tag_forms, "list": _list_form}[dialect](tools, mark)
+    openings = {
+        "json": ('{"name":', '{"type":"function"'),
+        "tag": ("<function=",),
+        "list": tuple(f"[{tool.name}(" for tool in tools),
+    }
+    return Grammar(tuple(lark), openings[dialect] if choice == "auto" else ())
+
+
+_WHITE: Final = "[ \\n\\t]{0,16}"
+_SPACE: Final = f"SPACE: /{_WHITE}/"
+
+
+def _json_forms(tools: Sequence[Tool], mark: str) -> Iterable[str]:
+    """As it is written in the prompt and by `json.dumps`; then with other white space and key names."""
+    compact = [
+        f"{_quoted('{')} {_quoted(_key('type') + _dump('function') + ', ')}? "
+        f"{_quoted(_key('name') + _dump(tool.name) + ', ' + _key('parameters'))} "
+        f"{_schema(tool)} {_quoted('}')}"
+        for tool in tools
+    ]
+    yield _grammar(f"{mark}call ({_quoted('; ')} call)*", compact)
+    loose = [
+        f"{_quoted('{')} SPACE type? {_string('name')} colon {_string(tool.name)} comma "
+        f"arguments colon {_schema(tool, loose=True)} SPACE {_quoted('}')}"
+        for tool in tools
+    ]
+    yield _grammar(
+        f"{mark}SPACE call (SPACE {_quoted(';')}? SPACE call)*",
+        loose,
+        f"type: {_string('type')} colon {_string('function')} comma",
+        f"arguments: {_string('parameters')} | {_string('arguments')}",
+        f"colon: SPACE {_quoted(':')} SPACE",
+        f"comma: SPACE {_quoted(',')} SPACE",
+        _SPACE,
+    )
+
+
+def _tag_forms(tools: Sequence[Tool], mark: str) -> Iterable[str]:
+    for loose in (False, True):
+        calls = [
+            f"{_quoted('<function=' + tool.name + '>')} {_schema(tool, loose=loose)} {_quoted('</function>')}"
+            for tool in tools
+        ]
+        between = "SPACE" if loose else _quoted("\n")
+        yield _grammar(f"{mark}call ({between} call)*", calls, *([_SPACE] if loose else []))
+
+
+def _list_form(tools: Sequence[Tool], mark: str) -> Iterable[str]:
+    rules: list[str] = []
+    calls = []
+    for number, tool in enumerate(tools):
+        calls.append(f"{_quoted(tool.name + '(')} args_{number}_0 {_quoted(')')}")
+        rules += _arguments(number, tool.schema["function"].get("parameters", {}))
+    start = f"{mark}{_quoted('[')} call ({_quoted(', ')} call)* {_quoted(']')}"
+    yield _grammar(start, calls, *rules, LITERAL_RULES)
+
+
+def _arguments(number: int, parameters: Mapping[str, Any]) -> list[str]:
+    """Rules for ``a=1, b="x"`` in the order of the schema, optional ones left out or not.
+
+    ``args_i_k`` is what may come from argument k on when none was written yet, ``more_i_k`` when one was.
+    """
+    required = set(parameters.get("required", ()))
+    properties = list(parameters.get("properties", {}).items())
+    rules = [f'args_{number}_{len(properties)}: ""', f'more_{number}_{len(properties)}: ""']
+    for at, (name, schema) in enumerate(properties):
+        written = f"{_quoted(name + '=')} {literal(schema, parameters)} more_{number}_{at + 1}"
+        more = f"{_quoted(', ')} {written}"
+        rules.append(
+            f"args_{number}_{at}: {written}" + ("" if name in required else f" | args_{number}_{at + 1}")
+        )
+        rules.append(
+            f"more_{number}_{at}: {more}" + ("" if name in required else f" | more_{number}_{at + 1}")
+        )
+    return rules
+
+
+def _grammar(start: str, calls: Iterable[str], *rules: str) -> str:
+    alternatives = "\n    | ".join(calls)
+    return "\n".join([f"start: {start}", f"call: {alternatives}", *rules, ""])
+
+
+def _schema(tool: Tool, *, loose: bool = False) -> str:
+    """The arguments as an inline JSON Schema; what llguidance does not know of it is left to validation."""
+    parameters = dict(tool.schema["function"].get("parameters") or {})
+    parameters.setdefault("type", "object")
+    if not tool.takes_any:
+        parameters["additionalProperties"] = False
+    style: dict[str, Any] = {"item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False}
+    if loose:
+        style = {"whitespace_flexible": True, "whitespace_pattern": _WHITE}
+    return f"%json {_dump({**parameters, 'x-guidance': {**style, 'lenient': True}})}"
+
+
+def _key(name: str) -> str:
+    return f"{_dump(name)}: "
+
+
+def _string(text: str) -> str:
+    """A Lark string that is a JSON string."""
+    return _quoted(_dump(text))
+
+
+def _quoted(text: str) -> str:
+    """A Lark string."""
+    return _dump(text)
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
