@@ -126,7 +126,7 @@ class Agent:
             ask=approve is not None,
             code_timeout=code_timeout,
             output_limit=limit,
-            constrain=_can_constrain() if constrain is None else constrain,
+            constrain=can_constrain() if constrain is None else constrain,
         )
         self.graph: CompiledStateGraph[State, None, State, State] = self._loop.compile(
             checkpointer or InMemorySaver()
@@ -336,7 +336,8 @@ def _loaded(llama: Engine | str | Path) -> Engine:
     return llama
 
 
-def _can_constrain() -> bool:
+def can_constrain() -> bool:
+    """Whether calls can be decoded under a grammar here."""
     return importlib.util.find_spec("llguidance") is not None
 
 

@@ -38,7 +38,7 @@ def call_grammar(
     Args:
         tools: What can be called.
         dialect: The form in which they are called.
-        marked: Whether ``<|python_tag|>`` may stand before a call.
+        marked: Whether the tokenizer has ``<|python_tag|>``, which may stand before a call in JSON.
         choice: Whether the model has to call, and what.
 
     Raises:
@@ -50,7 +50,8 @@ def call_grammar(
         if choice == "auto":
             return None
         raise ValueError(f"tool_choice={choice!r}, but there is no such tool to be called")
-    mark = "<|python_tag|>? " if marked else ""
+    # After the mark, only JSON is read as a call of a custom tool; all else would be code.
+    mark = "<|python_tag|>? " if marked and dialect == "json" else ""
     lark = {"json": _json_forms, "tag": _tag_forms, "list": _list_form}[dialect](tools, mark)
     openings = {
         "json": ('{"name":', '{"type":"function"'),

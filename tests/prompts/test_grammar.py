@@ -181,3 +181,10 @@ def test_what_a_schema_says_beside_types_is_kept(guided, llama3_tokenizer):
             accepts(guided, llama3_tokenizer, grammar, json.dumps({"name": "rate", "parameters": args}))
             is fits
         )
+
+
+@pytest.mark.parametrize(("dialect", "text"), [("list", "[now()]"), ("tag", "<function=now>{}</function>")])
+def test_only_json_may_follow_the_mark_for_code(guided, llama3_tokenizer, dialect, text):
+    grammar = conversation(llama3_tokenizer, dialect).call_grammar("required")
+    assert accepts(guided, llama3_tokenizer, grammar, text)
+    assert not accepts(guided, llama3_tokenizer, grammar, f"<|python_tag|>{text}")

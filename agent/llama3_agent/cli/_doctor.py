@@ -9,6 +9,7 @@ from typing import Literal
 
 from llama3_tools import CodeGate, GateUnavailable, LocalSandbox, SandboxError
 
+from .._agent import can_constrain
 from .._text import one_line
 from ..engine import EngineError
 from ._setup import load_engine
@@ -42,6 +43,7 @@ def _findings(model: str) -> Iterator[Finding]:
     yield _try("gate", _gate)
     yield _try("sandbox", _sandbox)
     yield _gpu()
+    yield _grammar()
     yield _key("search", "BRAVE_API_KEY", "brave_search")
     yield _key("wolfram", "WOLFRAM_ALPHA_APP_ID", "wolfram_alpha")
     yield _key("e2b", "E2B_API_KEY", "the remote sandbox of e2b.dev")
@@ -90,6 +92,15 @@ def _gpu() -> Finding:
     return Finding(
         "gpu", "optional", "none; models run on the CPU, which is enough for cria and slow for 8B and up"
     )
+
+
+def _grammar() -> Finding:
+    if can_constrain():
+        return Finding("grammar", "ok", "calls of custom tools are held to their declarations, by llguidance")
+    detail = (
+        "llguidance is not installed; with pip install 'llama3-agent[grammar]', calls always fit their tools"
+    )
+    return Finding("grammar", "optional", detail)
 
 
 def _key(name: str, variable: str, purpose: str) -> Finding:

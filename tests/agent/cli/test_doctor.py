@@ -20,6 +20,7 @@ def test_a_machine_where_everything_works(command: Command) -> None:
         "gate",
         "sandbox",
         "gpu",
+        "grammar",
         "search",
         "wolfram",
         "e2b",
