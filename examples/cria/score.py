@@ -4,12 +4,15 @@
 
 The conversations come from seeds that training never uses. A message counts as right in its tool choice when
 it calls the same tools (or none), in its arguments when it makes the same calls, and as exact when every
-token is the same.
+token is the same. Calls of functions are decoded under their grammar where llguidance is installed, as the
+agent does it; ``--free`` goes without.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import json
 import re
 import tempfile
 from collections import Counter
@@ -26,7 +29,7 @@ from world.conversation import Segment
 from world.generate import conversation
 
 from llama3_agent import Llama, Sampling
-from llama3_prompts import parse
+from llama3_prompts import Grammar, Transcript, parse
 
 FIRST_SEED = HELD_OUT + 1_000_000
 
@@ -71,16 +74,28 @@ def judge(wanted: str, written: str) -> dict[str, bool]:
     return marks
 
 
-def score(llama: Llama, seeds: range, misses: Path | None) -> tuple[Counter[str], Counter[str]]:
+def grammar(llama: Llama, segments: list[Segment]) -> Grammar | None:
+    """The grammar of the functions that a conversation's system message declares, one a line."""
+    lines = segments[0].text.removesuffix("<|eot_id|>").split("\n")
+    schemas = [json.loads(line) for line in lines if line.startswith('{"type": "function"')]
+    return Transcript(llama.tokenizer, tools=schemas, dialect="json").call_grammar()
+
+
+def score(
+    llama: Llama, seeds: range, misses: Path | None, *, free: bool
+) -> tuple[Counter[str], Counter[str]]:
     """Count right and all messages by measure."""
     right, total = Counter[str](), Counter[str]()
     lines: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:
         for seed in track(seeds, "conversations", console=Console(stderr=True)):
-            for asked in messages(conversation(seed, Path(scratch))):
+            segments = conversation(seed, Path(scratch))
+            held_to = None if free else grammar(llama, segments)
+            for asked in messages(segments):
                 ids, _ = encode(llama.tokenizer, asked.history, limit=None)
                 limit = len(llama.tokenizer.encode(asked.wanted)) + 20
-                done = llama.complete(ids.tolist(), session=str(seed), sampling=Sampling(max_tokens=limit))
+                sampling = Sampling(max_tokens=limit)
+                done = llama.complete(ids.tolist(), session=str(seed), sampling=sampling, grammar=held_to)
                 written = llama.tokenizer.decode(done.ids)
                 for measure, mark in judge(asked.wanted, written).items():
                     right[measure] += mark
@@ -105,9 +120,11 @@ def main() -> None:
     parser.add_argument("--model", default="cria")
     parser.add_argument("--conversations", type=int, default=500)
     parser.add_argument("--misses", type=Path, help="file for the messages that went wrong")
+    parser.add_argument("--free", action="store_true", help="without the grammar of the functions")
     arguments = parser.parse_args()
+    free = arguments.free or importlib.util.find_spec("llguidance") is None
     seeds = range(FIRST_SEED, FIRST_SEED + arguments.conversations)
-    right, total = score(Llama(arguments.model), seeds, arguments.misses)
+    right, total = score(Llama(arguments.model), seeds, arguments.misses, free=free)
     table = Table("measure", "right", "of", "share")
     for measure, count in total.items():
         table.add_row(measure, str(right[measure]), str(count), f"{right[measure] / count:.1%}")
