@@ -1,8 +1,8 @@
 """What it costs to hold a call to the grammar of its tool, and what it saves.
 
 Per token: finding out what may come next, for Llama 3's vocabulary and for the embedded model's. Per call:
-the embedded model answers the same question with and without the grammar, in turns in one process; tokens that
-leave no choice are computed together.
+the embedded model answers the same question with and without the grammar, in turns in one process;
+tokens that leave no choice are computed together.
 """
 
 import importlib.metadata
