@@ -10,7 +10,11 @@ from typing import Any, Final
 from llama3_prompts._forms import Dialect
 from llama3_prompts._tokenizer import EOM
 
-_NAMED: Final = re.compile(r"3\.[123](?!\d)")
+_NAMED: Final = (
+    re.compile(r"llama[-_ ]?v?3[-_.]?([123])(?![\db])", re.I),
+    re.compile(r"3\.([123])(?!\d)"),
+)
+"""After the model's name, as people write it in names of files; else anywhere in a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,10 @@ def detect_family(
         return str(config["llama3_family"])
     if EOM not in vocabulary:
         return "3"
-    if named := _NAMED.search(name):
-        return named.group()
+    for pattern in _NAMED:
+        if named := pattern.findall(name):
+            return f"3.{named[-1]}"
     text = config.get("text_config") or config
     rope = text.get("rope_scaling") or text.get("rope_parameters") or {}
+    rope = rope if isinstance(rope, Mapping) else {}
     return "3.2" if config.get("model_type") == "mllama" or rope.get("factor") == 32.0 else "3.1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol, runtime_checkable
 
@@ -12,7 +13,6 @@ from llama3_prompts._system import MONTHS
 from llama3_prompts._tokenizer import END_HEADER, START_HEADER, Tokenizer
 
 _PRIVATE_USE: Final = range(0xE000, 0xF8FF)
-_OPENING: Final = "<|"
 _ASSISTANT: Final = f"{START_HEADER}assistant{END_HEADER}\n\n"
 _FILLER: Final = "x"
 _ROLES: Final = {"ipython": "tool"}
@@ -66,6 +66,11 @@ class ChatTemplate:
             raise ValueError("this tokenizer carries no chat template; leave template= at 'own'")
         self._tokenizer = tokenizer
         self._codec = codec
+        names = sorted(codec.special_ids)
+        # A fine-tune may have control tokens that look like words, "[PAD]" or "</s>".
+        self._beginnings = re.compile(
+            "|".join(["<(?=\\|)", *(f"{re.escape(name[0])}(?={re.escape(name[1:])})" for name in names)])
+        )
         self.today = today
         self._options: dict[str, Any] = {
             "date_string": f"{today:%d} {MONTHS[today.month - 1][:3]} {today:%Y}"
@@ -105,28 +110,27 @@ class ChatTemplate:
         head = blocks[0] if index == 0 else ""
         ids: list[int] = []
         for piece in split_controls(head + START_HEADER + blocks[index + 1], self._codec.special_ids):
-            text = piece.text.replace(mark, "<")
+            text = piece.text.replace(mark, "")
             ids += [self._codec.special(text)] if piece.special else self._codec.encode(text)
         return ids
 
-    def _render(self, turns: Sequence[Turn], mark: str = "<", **options: Any) -> str:
-        """The template's text, with ``mark`` for the ``<`` of what could be a control token in content."""
-        settings = {**_marked(self._options, mark), **options}
-        return self._tokenizer.apply_chat_template(_marked(turns, mark), tokenize=False, **settings)
+    def _render(self, turns: Sequence[Turn], mark: str = "", **options: Any) -> str:
+        """The template's text, with ``mark`` within whatever in content could be a control token."""
+        settings = {**self._marked(self._options, mark), **options}
+        return self._tokenizer.apply_chat_template(self._marked(turns, mark), tokenize=False, **settings)
+
+    def _marked(self, value: Any, mark: str) -> Any:
+        if isinstance(value, str):
+            return self._beginnings.sub(lambda found: found[0] + mark, value)
+        if isinstance(value, Mapping):
+            return {self._marked(key, mark): self._marked(item, mark) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._marked(item, mark) for item in value]
+        return value
 
 
 def _turn(role: str, content: Any = _FILLER) -> Turn:
     return {"role": role, "content": content}
-
-
-def _marked(value: Any, mark: str) -> Any:
-    if isinstance(value, str):
-        return value.replace(_OPENING, mark + _OPENING[1:])
-    if isinstance(value, Mapping):
-        return {_marked(key, mark): _marked(item, mark) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_marked(item, mark) for item in value]
-    return value
 
 
 def _unused_character(value: Any) -> str:

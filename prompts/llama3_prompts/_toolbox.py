@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -54,11 +55,14 @@ class Tool:
             return ArgumentError(f"{self.name}() has no argument {names}; {self._usage()}")
         try:
             checked = self.model.model_validate(dict(args))
-            return checked.model_dump(mode="json", by_alias=True, exclude_unset=True)
+            values = checked.model_dump(mode="json", by_alias=True, exclude_unset=True)
+            json.dumps(values, allow_nan=False)
         except ValidationError as error:
             return ArgumentError(self._explain(error))
-        except (ValueError, RecursionError) as error:
-            return ArgumentError(f"{self.name}() cannot use these arguments: {error}")
+        except Exception as error:  # noqa: BLE001 - a tool's own validators may raise anything
+            said = str(error) or type(error).__name__
+            return ArgumentError(f"{self.name}() cannot use these arguments: {said}")
+        return values
 
     @property
     def takes_any(self) -> bool:

@@ -98,6 +98,7 @@ _SECTION: Final = re.compile(
 _BREAKS: Final = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 _ROLE: Final = re.compile(rf"(^|[{_BREAKS}])([^\S{_BREAKS}]*(?:User|Agent)\s*:)", re.I)
 _VERDICT: Final = re.compile(r"\s*(safe|unsafe)(?![\w-])(.*)", re.I | re.S)
+_UNSAFE: Final = re.compile(r"unsafe", re.I)
 _CODE: Final = re.compile(r"\bS\s?(\d{1,3})\b", re.I)
 
 
@@ -176,7 +177,7 @@ def read_verdict(text: str) -> GuardVerdict:
     if match is None:
         return GuardVerdict("error", (), text)
     codes = tuple(dict.fromkeys(f"S{int(number)}" for number in _CODE.findall(match[2])))
-    if match[1].lower() == "safe" and not codes:
+    if match[1].lower() == "safe" and not codes and not _UNSAFE.search(match[2]):
         return GuardVerdict("safe", (), text)
     return GuardVerdict("unsafe", codes, text)
 

@@ -144,6 +144,8 @@ VERDICTS = [
     ("unsafe", "unsafe", ()),
     ("unsafe\nS99", "unsafe", ("S99",)),
     ("safe\nS3", "unsafe", ("S3",)),
+    ("safe or unsafe", "unsafe", ()),
+    ("safe.\nUser: x unsafe", "unsafe", ()),
     ("", "error", ()),
     ("I cannot say", "error", ()),
     ("safety first", "error", ()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from llama3_prompts import parse
+
+from .conftest import note
 
 T = "<|python_tag|>"
 CODE = "code_interpreter"
@@ -411,3 +414,74 @@ def test_every_kind_of_tool_checks_its_arguments(call: str, expected: dict[str, 
         assert message.tool_calls[0]["args"] == expected
     else:
         assert str(message.invalid_tool_calls[0]["error"]).startswith(expected)
+
+
+@pytest.mark.parametrize("depth", [60, 300, 700, 950, 1500, 5000])
+def test_arguments_in_a_string_may_be_nested_as_deeply_as_they_like(depth):
+    inner = json.dumps('{"text": ' + "[" * depth + "]" * depth + "}")
+    message = parse(f'{{"name": "note", "arguments": {inner}}}', [note])
+    assert message.tool_calls or message.invalid_tool_calls or message.text
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), TypeError("x"), ZeroDivisionError()])
+def test_a_validator_of_a_tool_may_raise_anything(error):
+    class Picky(BaseModel):
+        """Picky."""
+
+        a: int
+
+        @field_validator("a")
+        @classmethod
+        def check(cls, value: int) -> int:
+            raise error
+
+    message = parse('{"name": "Picky", "parameters": {"a": 1}}', [Picky])
+    assert message.invalid_tool_calls[0]["error"].startswith("Picky() cannot use these arguments")
+
+
+@pytest.mark.parametrize("number", ["NaN", "inf", "-Infinity", "1e999"])
+def test_a_number_that_json_cannot_say_does_not_fit(number):
+    def scale(ratio: float) -> str:
+        """Scale."""
+        return str(ratio)
+
+    message = parse(f'{{"name": "scale", "parameters": {{"ratio": "{number}"}}}}', [scale])
+    assert not message.tool_calls
+    assert message.invalid_tool_calls[0]["name"] == "scale"
+
+
+LISTS = [
+    (f"[{PING} {PING}]", 2, 0),
+    (f"[{PING}; {PING}]", 2, 0),
+    (f"[{PING}\n{PING}]", 2, 0),
+    (f"[{PING}, hello important text]", 1, 1),
+    (f"[{PING} and then a long answer. It matters.", 1, 1),
+    (f'[{PING}, {{mix with "a": one}}, {PING}]', 1, 1),
+    (f'```json\n{PING}\nbrave_search.call(query="x")\n```', 2, 0),
+    (f'```json\n{PING}\n{{"name":"teleport","parameters":{{}}}}\n```', 1, 1),
+]
+
+
+@pytest.mark.parametrize(("text", "good", "bad"), LISTS)
+def test_nothing_in_a_list_or_a_fence_gets_lost(tools: Tools, text: str, good: int, bad: int) -> None:
+    message = parse(text, tools)
+    assert (len(message.tool_calls), len(message.invalid_tool_calls)) == (good, bad)
+    said = "".join(str(call["args"]) for call in message.invalid_tool_calls)
+    for word in ("important text", "It matters", "one", "teleport"):
+        assert word not in text or word in said + str(message.invalid_tool_calls)
+
+
+@pytest.mark.parametrize("extra", ['"x":1', '"thought":"hm"', '"type":"tool"', '"more":{"a":[1]}'])
+def test_other_keys_after_the_arguments_do_not_undo_a_call(tools: Tools, extra: str) -> None:
+    text = f'{{"name":"mix","parameters":{{"a":1,"n":2}},{extra}}}'
+    message = parse(text, tools)
+    assert [(call["name"], call["args"]) for call in message.tool_calls] == [MIX]
+    assert message.content == ""
+
+
+@pytest.mark.parametrize(
+    "text", ['{"name":"note","parameters":{"text": "say "hi} now"}} tail', "<function=mix>{x}</functions>"]
+)
+def test_what_is_broken_is_not_called_cut_off(tools: Tools, text: str) -> None:
+    message = parse(text, tools)
+    assert message.response_metadata["invalid_kinds"] == {"call_1": "malformed"}

@@ -226,10 +226,12 @@ HARD = [
 ]
 
 
-@pytest.mark.parametrize("unit", HARD)
-def test_time_is_linear(tools: Tools, unit: str) -> None:
+@pytest.mark.parametrize(
+    ("head", "unit"), [*(("", unit) for unit in HARD), ("```json", " "), ("```json", "\t"), ("```", "x")]
+)
+def test_time_is_linear(tools: Tools, head: str, unit: str) -> None:
     def seconds(size: int) -> float:
-        text = unit * (size // len(unit))
+        text = head + unit * (size // len(unit))
         gc.disable()  # a collection of all that the suite holds can take half a second
         try:
             start = time.process_time()

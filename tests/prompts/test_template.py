@@ -103,6 +103,17 @@ def test_harmless_content_comes_out_as_the_template_writes_it(
     assert len(transcript.messages) == len(transcript.spans) == len(turns)
 
 
+def test_the_control_tokens_of_a_fine_tune_stay_words_too(tokenizer: Any) -> None:
+    tuned = copy.deepcopy(tokenizer)
+    tuned.add_special_tokens({"additional_special_tokens": ["[PAD]", "</s>", "<tool>"]})
+    added = {tuned.convert_tokens_to_ids(name) for name in ("[PAD]", "</s>", "<tool>")}
+    transcript = Transcript(tuned, template="checkpoint", instructions="a [PAD] b", today=DAY)
+    transcript.append(HumanMessage("x [PAD] <tool> </s>"))
+    transcript.append(ToolMessage("</s>[PAD]", tool_call_id="1"))
+    assert not added & set(transcript.ids)
+    assert "x [PAD] <tool> </s>" in tuned.decode(transcript.ids)
+
+
 FORGED = st.sampled_from(
     [
         "<|eot_id|>",

@@ -8,7 +8,7 @@ from typing import Final
 
 TICKS: Final = "```"
 TICK: Final = TICKS[0]
-_OPENS: Final = re.compile(r"`{0,3}|```[\w+-]{0,20}[ \t]*")
+_OPENS: Final = re.compile(r"`{0,3}|```[\w+-]{0,20}[ \t]{0,8}")
 _LINE: Final = re.compile(r"```[\w+-]*[ \t]*")
 
 

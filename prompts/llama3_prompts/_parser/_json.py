@@ -35,8 +35,8 @@ class Listener(Protocol):
 class JsonStructure:
     """Follows one JSON object or array and tells a listener of its parts.
 
-    Structure is checked as strictly as a decoder would, except that strings may hold raw line breaks. The
-    depth is bounded. After `loosen` only brackets and quotes are watched, to find where broken JSON ends.
+    Structure is checked as strictly as a decoder would, except that strings may hold raw line breaks, and
+    that the objects of a list may be separated by semicolons or not at all. The depth is bounded. After `loosen` only brackets and quotes are watched, to find where broken JSON ends.
     """
 
     def __init__(self) -> None:
@@ -122,10 +122,17 @@ class JsonStructure:
         if self._expect == "colon":
             return self._step(char == ":", "value")
         if self._expect == "after":
+            if self._stack == ["["] and char in ";{":
+                return self._next_in_list(char, listener)
             return self._step(char == ",", "name" if self._stack[-1] == "{" else "value")
         if self._expect in ("name", "first name"):
             return self._step(char == '"', "key")
         return self._value(char, listener)
+
+    def _next_in_list(self, char: str, listener: Listener) -> Verdict:
+        """In a list of objects, what models put for a comma: a semicolon, or nothing at all."""
+        self._expect = "value"
+        return Verdict.MORE if char == ";" else self._value(char, listener)
 
     def _step(self, right: bool, following: str) -> Verdict:
         if not right:

@@ -39,7 +39,7 @@ class _Object:
 
     def text(self, raw: str) -> CallText:
         inside = raw[self.arguments : self.arguments_end] if self.arguments is not None else None
-        return CallText(self.name, raw[self.start : self.end], inside)
+        return CallText(self.name, raw[self.start : self.end], inside, certain=self.stream is not None)
 
 
 class JsonCalls:
@@ -99,7 +99,7 @@ class JsonCalls:
         if not self._is_call(found):
             return None
         items = [one or shapeless(text) for one, text in zip(found, texts, strict=True)]
-        return [*items, shapeless(CallText(None, raw, None))] if self._stray else items
+        return [*items, shapeless(CallText(None, raw))] if self._stray else items
 
     def firm(self, outcomes: Sequence[Outcome]) -> bool:
         usable = any(isinstance(item, Call) or item.kind == "arguments" for item in outcomes)
@@ -143,7 +143,7 @@ class JsonCalls:
             item.inner = key
         else:
             return
-        self._data |= key not in KEYS
+        self._data |= key not in KEYS and item.stream is None
 
     def on_open(self, depth: int, bracket: str, at: int) -> None:
         if depth == 1 and bracket != _OPENING:
@@ -174,7 +174,7 @@ class JsonCalls:
         if key == "name" or (key == "function" and depth == self._base):
             self._data |= text is None
             self._named(item, text or "")
-        elif key == "type":
+        elif key == "type" and item.stream is None:
             self._data |= text != "function"
 
     def _open_value(self, depth: int, bracket: str, at: int) -> None:
@@ -184,7 +184,7 @@ class JsonCalls:
             if bracket == _OPENING and item.arguments is None:
                 item.arguments, item.depth = at, depth
                 self._commit(item)
-        elif key is not None:
+        elif key is not None and item.stream is None:
             self._data |= key != "function" or depth != self._base + 1 or bracket != _OPENING
 
     def _named(self, item: _Object, name: str) -> None:
@@ -216,8 +216,14 @@ class JsonCalls:
             text = item.text(raw)
             if item.end is not None:
                 outcomes.append(read(text, self._place.toolbox) or shapeless(text))
-            elif truncated or not self._broken:
+            elif not self._broken:
                 outcomes.append(cut_off(item.name, text.source, truncated=truncated))
             else:
                 outcomes.append(Bad(item.name, text.source, "malformed", why(text.source)))
-        return outcomes
+        return outcomes + self._after_the_last(raw)
+
+    def _after_the_last(self, raw: str) -> list[Outcome]:
+        """What stands in a broken list after its last complete object: it is no call, but it is not lost."""
+        end = self._objects[-1].end
+        rest = raw[end:].strip(" \t\r\n,;]") if end is not None else ""
+        return [shapeless(CallText(None, rest))] if rest else []

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from llama3_prompts._parser._json import MAX_DEPTH
 from llama3_prompts._parser._outcome import Bad, Outcome, bind
 from llama3_prompts._toolbox import Toolbox
 
@@ -20,11 +21,19 @@ _FORM: Final = '{"name": function name, "parameters": {argument name: value}}'
 
 @dataclass(frozen=True, slots=True)
 class CallText:
-    """The source of one object: the name it gave, all of it, and its object of arguments if it has one."""
+    """The source of one object.
+
+    Attributes:
+        name: The name it gave.
+        source: All of it.
+        arguments: Its object of arguments, if it has one.
+        certain: Whether it has been told of as a call, whatever other keys it may have.
+    """
 
     name: str | None
     source: str
-    arguments: str | None
+    arguments: str | None = None
+    certain: bool = False
 
 
 def read(text: CallText, toolbox: Toolbox) -> Outcome | None:
@@ -33,7 +42,7 @@ def read(text: CallText, toolbox: Toolbox) -> Outcome | None:
         value = _loads(text.source)
     except (ValueError, RecursionError) as error:
         return Bad(text.name, text.source, "malformed", _explain(error)) if text.name else None
-    call = _unwrapped(value)
+    call = _unwrapped(value, any_keys=text.certain)
     if call is None:
         return None
     name, given = call
@@ -71,13 +80,15 @@ def unescape(text: str) -> str:
         return text
 
 
-def _unwrapped(value: Any) -> tuple[str, Any] | None:
+def _unwrapped(value: Any, *, any_keys: bool) -> tuple[str, Any] | None:
     """The name and the arguments of a call in any of its shapes."""
-    if not isinstance(value, dict) or not value.keys() <= KEYS or value.get("type", "function") != "function":
+    if not isinstance(value, dict):
+        return None
+    if not any_keys and (not value.keys() <= KEYS or value.get("type", "function") != "function"):
         return None
     function = value.get("function")
     if isinstance(function, dict):
-        return _unwrapped(function) if "function" not in function else None
+        return _unwrapped(function, any_keys=any_keys) if "function" not in function else None
     name = value.get("name", function)
     given = [value[key] for key in ARGUMENTS if key in value]
     return (name, given[0]) if isinstance(name, str) and len(given) == 1 else None
@@ -93,13 +104,31 @@ def _as_object(given: Any) -> Mapping[str, Any] | None:
 
 
 def _loads(source: str) -> Any:
-    return json.loads(
+    value = json.loads(
         source,
         strict=False,
         parse_float=_finite,
         parse_constant=_refuse_constant,
         object_pairs_hook=_without_repeats,
     )
+    if _deeper_than(value, MAX_DEPTH):
+        raise RecursionError
+    return value
+
+
+def _deeper_than(value: Any, depth: int) -> bool:
+    """Whether containers lie more than so deep in one another; level by level, so however deep they are."""
+    level = [value]
+    for _ in range(depth + 1):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _finite(text: str) -> float:

@@ -203,7 +203,7 @@ class StreamParser:
         self._waiting = True
         line = self._fence.take()
         if not opened and self._out_of_fence():
-            self._queue = []
+            self._settle()
             return
         self._queue.append(line)
         if not opened and not self._undecided():
@@ -361,6 +361,8 @@ class StreamParser:
             self._settle()
         # Only the last of those told of can have grown, so a list of many calls costs no more.
         for stream in self._scanner.streams[max(0, len(self._shown) - 1) :]:
+            if stream.ordinal > len(self._shown):
+                return  # one before it can only be told of when all are complete
             shown = self._shown.get(stream.ordinal, stream.start)
             end = len(self._raw) if stream.end is None else stream.end
             if end > shown:

@@ -71,7 +71,7 @@ class TagCall:
         if self._state == "close":
             return self.outcomes(raw)
         source = raw[self._body[0] :]
-        if self._state == "broken" and not truncated:
+        if self._state == "broken":
             return [Bad(self._name, source, "malformed", why(source))]
         return [cut_off(self._name, source, truncated=truncated)]
 
