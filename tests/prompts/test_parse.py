@@ -485,3 +485,54 @@ def test_other_keys_after_the_arguments_do_not_undo_a_call(tools: Tools, extra: 
 def test_what_is_broken_is_not_called_cut_off(tools: Tools, text: str) -> None:
     message = parse(text, tools)
     assert message.response_metadata["invalid_kinds"] == {"call_1": "malformed"}
+
+
+NEAR_LISTS = [
+    ("[mix(a=1, n=2),\n ping(),]", ["mix", "ping"], []),
+    ("[mix(a=1, n=2); ping()]", ["mix", "ping"], []),
+    ("[mix(a=1, n=2) ping()]", ["mix", "ping"], []),
+    ("[ mix ( a = 1, n = 2 ) ]", ["mix"], []),
+    ('[ping(), note("a", "x"]', ["ping"], ["note"]),
+    ('[ping(), note("a", [1)]', ["ping"], ["note"]),
+    ("[mix(a=1, n=2), 5]", ["mix"], [None]),
+    ("[mix(a=1, n=2), other]", ["mix"], [None]),
+    ("[mix(a=1, n=2).run()]", ["mix"], [None]),
+    ("[mix(a=1, n=2), ping()", ["mix", "ping"], []),
+]
+
+
+@pytest.mark.parametrize(("text", "good", "bad"), NEAR_LISTS)
+def test_a_list_that_is_nearly_right_keeps_what_is_right(
+    tools: Tools, text: str, good: list[str], bad: list[str | None]
+) -> None:
+    message = parse(text, tools)
+    assert [call["name"] for call in message.tool_calls] == good
+    assert [call["name"] for call in message.invalid_tool_calls] == bad
+    assert message.content == ""
+
+
+@pytest.mark.parametrize("text", ["[mix(a, b) for a in x]", "[note to self]", "[mix(", "[mix(a == 1)]"])
+def test_a_list_that_is_no_list_of_calls_stays_text(tools: Tools, text: str) -> None:
+    assert parse(text, tools).content in (text, "")
+    assert not parse(text, tools).tool_calls
+
+
+TAGS = [
+    ("<function=ping></function>", ["ping"], [], ""),
+    ('<function=mix{"a": 1, "n": 2}</function>', ["mix"], [], ""),
+    ('<function="mix">{"a": 1, "n": 2}</function>', ["mix"], [], ""),
+    ('<function=mix >{"a": 1, "n": 2}</function>', ["mix"], [], ""),
+    ("<function=mix>a=1, n=2</function>", [], ["mix"], ""),
+    ('<function=mix>{"a": 1, "n": 2}<function=ping>{}</function>', ["mix", "ping"], [], ""),
+    ('<function=mix>{"a": 1, "n": 2}\nThe answer is 3.', ["mix"], [], "The answer is 3."),
+]
+
+
+@pytest.mark.parametrize(("text", "good", "bad", "content"), TAGS)
+def test_a_tag_that_is_nearly_right(
+    tools: Tools, text: str, good: list[str], bad: list[str], content: str
+) -> None:
+    message = parse(text, tools)
+    assert [call["name"] for call in message.tool_calls] == good
+    assert [call["name"] for call in message.invalid_tool_calls] == bad
+    assert str(message.content).strip() == content

@@ -51,6 +51,7 @@ class JsonCalls:
 
     def __init__(self, place: Place) -> None:
         self._place = place
+        self.leftover = ""
         self._structure = JsonStructure()
         self._objects: list[_Object] = []
         self._streams: list[Stream] = []

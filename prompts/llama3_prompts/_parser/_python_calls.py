@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -11,33 +12,59 @@ from llama3_prompts._parser._outcome import Bad, Outcome, bind, cut_off
 from llama3_prompts._parser._scanner import Place, Stream, Verdict
 from llama3_prompts._toolbox import Tool, Toolbox
 
+_IN_EARNEST: Final = re.compile(r"""\s*(?:\w{1,64}\s{0,8}=(?!=)[^=]|['"\[{)]|-?\d|(?:True|False|None)[,)])""")
+_BEGINS: Final = re.compile(r"\s*(?:-|\w{1,64}\s{0,8}=?)?")
+_HOW_LIST: Final = "write [name(argument=value), name(argument=value)] and nothing else"
 _HOW: Final = 'write plain values only, like name(city="Paris", days=3)'
 
 
 class PythonCalls:
-    """Follows ``[name(...), name(...)]``. Anything else in the brackets makes it prose, or code."""
+    """Follows ``[name(...), name(...)]``.
+
+    Where the message begins with it, outside code, it is a list of calls from the first parenthesis of a tool
+    on, though it may turn out a broken one. Elsewhere anything else in the brackets makes it prose, or code.
+    """
 
     def __init__(self, place: Place) -> None:
         self._place = place
+        self.leftover = ""
         self._position = 0
         self._state = "open"
         self._name: list[str] = []
         self._brackets = Brackets()
         self._calls: list[tuple[str, int, int]] = []
         self._start = 0
+        self._streams: list[Stream] = []
+        self._head: str | None = None
 
     @property
     def committed(self) -> bool:
-        return False
+        return bool(self._streams)
 
     @property
     def streams(self) -> Sequence[Stream]:
-        return ()
+        return self._streams
 
     def feed(self, char: str) -> Verdict:
-        verdict = self._arguments(char) if self._state == "arguments" else self._between(char)
-        self._position += verdict is not Verdict.FAIL
+        verdict = self._step(char)
+        if verdict is Verdict.FAIL and self.committed:
+            self._break()
+            verdict = self._step(char)
+        self._position += verdict not in (Verdict.FAIL, Verdict.END)
         return verdict
+
+    def _step(self, char: str) -> Verdict:
+        if self._state == "broken":
+            return Verdict.DONE if char == "]" else Verdict.END if char == "\n" else Verdict.MORE
+        return self._arguments(char) if self._state == "arguments" else self._between(char)
+
+    def _break(self) -> None:
+        if self._state == "arguments":
+            self._streams[-1].end = self._position
+        else:
+            self._name.clear()
+            self._start = self._calls[-1][2] + 1
+        self._state = "broken"
 
     def skip(self, text: str, at: int) -> int:
         if self._state != "arguments":
@@ -48,10 +75,24 @@ class PythonCalls:
 
     def outcomes(self, raw: str) -> list[Outcome] | None:
         found = [read_call(name, raw[a:b], self._place.toolbox) for name, a, b in self._calls]
+        if self._state == "broken":
+            return self._with_the_rest(found, raw)
         if self._place.tagged:
             clean = all(item.name in self._place.toolbox.names for item in found)
             return found if clean and not any(_broken(item) for item in found) else None
         return found
+
+    def _with_the_rest(self, found: list[Outcome], raw: str) -> list[Outcome]:
+        name = "".join(self._name) or None
+        rest = raw[self._start :].strip(" \t\r\n,;")
+        if not name:
+            rest = rest.removesuffix("]")
+        if not rest:
+            return found
+        return [
+            *found,
+            Bad(name, rest, "malformed", f"the list of calls cannot be read from here on; {_HOW_LIST}"),
+        ]
 
     def firm(self, outcomes: Sequence[Outcome]) -> bool:
         known = any(item.name in self._place.toolbox.names for item in outcomes)
@@ -61,6 +102,8 @@ class PythonCalls:
         if self._place.tagged or not self._place.alone or not self._calls_known():
             return None
         found = [read_call(name, raw[a:b], self._place.toolbox) for name, a, b in self._calls]
+        if self._state == "broken":
+            return self._with_the_rest(found, raw)
         if self._state == "arguments":
             found.append(cut_off("".join(self._name), raw[self._start :], truncated=truncated))
         return found
@@ -75,16 +118,22 @@ class PythonCalls:
         if self._state == "open":
             self._state = "name"
             return Verdict.MORE if char == "[" else Verdict.FAIL
-        if self._state == "name" and char == "(" and self._name:
+        if self._state in ("name", "named") and char == "(" and self._name:
             return self._open_arguments(char)
+        if char.isspace():
+            self._state = "named" if self._name else self._state
+            return Verdict.MORE
+        if char == "]" and self._calls and not self._name:
+            return Verdict.DONE
+        if self._state == "after":
+            self._state = "name"
+            if char == "," or (char == ";" and self.committed):
+                return Verdict.MORE
+            if not self.committed:
+                return Verdict.FAIL
         if self._state == "name" and _continues(self._name, char):
             self._name.append(char)
             return Verdict.MORE
-        if char.isspace() and not self._name:
-            return Verdict.MORE
-        if self._state == "after" and char in ",]":
-            self._state = "name"
-            return Verdict.MORE if char == "," else Verdict.DONE
         return Verdict.FAIL
 
     def _open_arguments(self, char: str) -> Verdict:
@@ -93,13 +142,35 @@ class PythonCalls:
             return Verdict.FAIL
         self._state = "arguments"
         self._start = self._position + 1
+        self._head = (
+            "" if known and not self._calls and self._place.alone and not self._place.tagged else None
+        )
+        if self.committed:
+            self._commit()
         self._brackets = Brackets()
         return self._brackets.feed(char)
 
+    def _commit(self) -> None:
+        self._streams.append(Stream(len(self._calls), "".join(self._name), self._start))
+
+    def _look_at_arguments(self, char: str) -> None:
+        """A call in earnest begins with ``name=`` or a value; names of variables stand in code and in prose."""
+        assert self._head is not None
+        self._head += char
+        if _IN_EARNEST.match(self._head):
+            self._head = None
+            self._commit()
+        elif not _BEGINS.fullmatch(self._head):
+            self._head = None
+
     def _arguments(self, char: str) -> Verdict:
+        if self._head is not None:
+            self._look_at_arguments(char)
         verdict = self._brackets.feed(char)
         if verdict is Verdict.DONE:
             self._calls.append(("".join(self._name), self._start, self._position))
+            if self._streams:
+                self._streams[-1].end = self._position
             self._name.clear()
             self._state = "after"
             return Verdict.MORE
@@ -111,6 +182,7 @@ class DottedCall:
 
     def __init__(self, place: Place) -> None:
         self._place = place
+        self.leftover = ""
         self._head: list[str] = []
         self._brackets: Brackets | None = None
         self._names = {f"{name}.call(": name for name in place.toolbox.dotted}

@@ -20,6 +20,8 @@ class Verdict(enum.Enum):
     """Consumed, and the candidate is complete."""
     FAIL = enum.auto()
     """Not consumed: with this character the candidate is no call."""
+    END = enum.auto()
+    """Not consumed: the candidate was complete before this character, and before its `leftover`."""
     DATA = enum.auto()
     """Consumed: JSON, but no call. All of it is text up to where the JSON ends."""
 
@@ -50,7 +52,13 @@ class Stream:
 
 
 class Scanner(Protocol):
-    """One candidate in one dialect."""
+    """One candidate in one dialect.
+
+    Attributes:
+        leftover: What was consumed last, and turned out not to belong to the candidate.
+    """
+
+    leftover: str
 
     @property
     def committed(self) -> bool:

@@ -240,6 +240,12 @@ class StreamParser:
             if verdict is Verdict.FAIL:
                 self._fail()
                 return at
+            if verdict is Verdict.END:
+                leftover = self._scanner.leftover
+                del self._raw[len(self._raw) - len(leftover) :]
+                self._complete()
+                self._text(leftover)
+                return at
             self._raw.append(text[at])
             at += 1
             if self._tagged and self._scanner.committed:

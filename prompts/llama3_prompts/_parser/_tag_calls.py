@@ -28,6 +28,8 @@ class TagCall:
         self._stream: Stream | None = None
         self._body: tuple[int, int | None] = (0, None)
         self._tail = ""
+        self.leftover = ""
+        self._spaced = False
 
     @property
     def committed(self) -> bool:
@@ -57,7 +59,7 @@ class TagCall:
         source = raw[self._body[0] : self._body[1]]
         if self._state == "broken":
             return [Bad(self._name, source, "malformed", why(source))]
-        args = read_arguments(source)
+        args = read_arguments(source) if source else {}
         if args is None:
             return [Bad(self._name, source, "malformed", why(source))]
         return [bind(self._place.toolbox, self._name, args, source)]
@@ -95,24 +97,38 @@ class TagCall:
         return Verdict.MORE
 
     def _naming(self, char: str) -> Verdict:
-        if char == ">" and self._letters:
-            self._name = "".join(self._letters)
-            known = self._place.toolbox.get(self._name) is not None
-            self._state = "body"
-            return Verdict.MORE if known or self._place.alone else Verdict.FAIL
-        if len(self._letters) == _MAX_NAME or not (char.isalnum() or char in "_-."):
+        if char in ">{" and self._letters:
+            return self._named(char)
+        if char in " \"'":  # what models put around a name, or after it
+            self._spaced |= char == " "
+            return Verdict.MORE
+        if self._spaced or len(self._letters) == _MAX_NAME or not (char.isalnum() or char in "_-."):
             return Verdict.FAIL
         self._letters.append(char)
         return Verdict.MORE
 
+    def _named(self, char: str) -> Verdict:
+        self._name = "".join(self._letters)
+        known = self._place.toolbox.get(self._name) is not None
+        self._state = "body"
+        if char == "{":  # without the bracket that closes the tag
+            return self._before_body(char) if known else Verdict.FAIL
+        return Verdict.MORE if known or self._place.alone else Verdict.FAIL
+
     def _before_body(self, char: str) -> Verdict:
         if char.isspace():
             return Verdict.MORE
-        if char != "{":
-            return Verdict.FAIL
-        self._state = "arguments"
+        known = self._place.toolbox.get(self._name) is not None
         self._body = (self._position, None)
-        if self._place.toolbox.get(self._name) is not None:
+        if char == "<":
+            self._body = (self._position, self._position)
+            self._state, self._tail = "empty", char
+            return Verdict.MORE
+        if char != "{":
+            self._state = "broken"
+            return self._broken(char) if known and self._place.alone else Verdict.FAIL
+        self._state = "arguments"
+        if known:
             self._stream = Stream(0, self._name, self._position)
         return self._structure.feed(char, self)
 
@@ -126,13 +142,23 @@ class TagCall:
             self._stream.end = self._position + 1
         return Verdict.MORE
 
+    def _empty(self, char: str) -> Verdict:
+        """The closing tag where the arguments should be."""
+        self._tail += char
+        if self._tail == _CLOSE:
+            return Verdict.DONE
+        return Verdict.MORE if _CLOSE.startswith(self._tail) else Verdict.FAIL
+
     def _closing(self, char: str) -> Verdict:
         if char.isspace() and not self._tail:
             return Verdict.MORE
         self._tail += char
         if self._tail == _CLOSE:
             return Verdict.DONE
-        return Verdict.MORE if _CLOSE.startswith(self._tail) else Verdict.FAIL
+        if _CLOSE.startswith(self._tail):
+            return Verdict.MORE
+        self.leftover = self._tail[:-1]
+        return Verdict.END if self.committed else Verdict.FAIL
 
     def _broken(self, char: str) -> Verdict:
         self._tail = (self._tail + char)[-len(_CLOSE) :]
@@ -152,6 +178,7 @@ _STEPS: Final = {
     "name": TagCall._naming,
     "body": TagCall._before_body,
     "arguments": TagCall._arguments,
+    "empty": TagCall._empty,
     "close": TagCall._closing,
     "broken": TagCall._broken,
 }
