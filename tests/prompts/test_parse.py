@@ -536,3 +536,30 @@ def test_a_tag_that_is_nearly_right(
     assert [call["name"] for call in message.tool_calls] == good
     assert [call["name"] for call in message.invalid_tool_calls] == bad
     assert str(message.content).strip() == content
+
+
+def test_words_after_fenced_code_are_words(tools: Tools) -> None:
+    message = parse(f"{T}```python\nprint(1)\n```\nThis prints one.", tools)
+    assert message.tool_calls[0]["args"] == {"code": "print(1)"}
+    assert message.content == "This prints one."
+
+
+def test_a_call_in_a_fence_after_the_tag_is_a_call(tools: Tools) -> None:
+    message = parse(f"{T}```json\n{PING}\n```", tools)
+    assert [call["name"] for call in message.tool_calls] == ["ping"]
+
+
+@pytest.mark.parametrize(
+    ("text", "good", "bad"),
+    [
+        ('[get_weather(city="Oslo"), foo()]', ["get_weather"], ["foo"]),
+        ("[get_weather(city=Oslo)]", [], ["get_weather"]),
+        ("print(1)", [], [CODE]),
+    ],
+)
+def test_without_an_interpreter_nothing_after_the_tag_is_code(
+    tools: Tools, text: str, good: list[str], bad: list[str]
+) -> None:
+    message = parse(T + text, tools, code_interpreter=False)
+    assert [call["name"] for call in message.tool_calls] == good
+    assert [call["name"] for call in message.invalid_tool_calls] == bad

@@ -9,6 +9,7 @@ from typing import Final
 TICKS: Final = "```"
 TICK: Final = TICKS[0]
 _OPENS: Final = re.compile(r"`{0,3}|```[\w+-]{0,20}[ \t]{0,8}")
+_CLOSING: Final = re.compile(r"^```[ \t]*$", re.M)
 _LINE: Final = re.compile(r"```[\w+-]*[ \t]*")
 
 
@@ -46,6 +47,11 @@ class Fence:
         self._held = line
         return Mark.MORE
 
+    @property
+    def is_open(self) -> bool:
+        """Whether what comes now is inside a fence."""
+        return self._open
+
     def take(self) -> str:
         """The line so far, which is then forgotten."""
         held, self._held = self._held, ""
@@ -56,9 +62,12 @@ class Fence:
         self._held, self._open = "", False
 
 
-def without_fence(code: str) -> str:
-    """The code without a fence around all of it, which no Python begins with."""
+def without_fence(code: str) -> tuple[str, str]:
+    """The code without a fence around it, which no Python begins with, and what was said after the fence."""
     opening, _, rest = code.strip().partition("\n")
     if not _LINE.fullmatch(opening):
-        return code
-    return rest.removesuffix(TICKS).rstrip(" \t").removesuffix("\n")
+        return code, ""
+    closing = _CLOSING.search(rest)
+    if closing is None:
+        return rest.removesuffix(TICKS).rstrip(" \t"), ""
+    return rest[: closing.start()].removesuffix("\n"), rest[closing.end() :].strip()

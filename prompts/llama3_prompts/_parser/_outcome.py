@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from llama3_prompts._codec import well_formed
-from llama3_prompts._parser._fence import without_fence
 from llama3_prompts._toolbox import CODE_INTERPRETER, ArgumentError, Toolbox
 
 Kind: TypeAlias = Literal["malformed", "truncated", "unknown_tool", "arguments"]
@@ -67,13 +66,12 @@ def _clean(value: Any) -> Any:
 
 
 def code_call(toolbox: Toolbox, code: str, *, truncated: bool) -> Outcome:
-    """The call that code after ``<|python_tag|>`` is."""
+    """The call that code after ``<|python_tag|>`` is, its fence taken away."""
     if not toolbox.code_interpreter:
         return Bad(CODE_INTERPRETER, code, "unknown_tool", "code cannot be run here; " + toolbox.available())
     if truncated:
         message = "the code was cut off before its end; write it again, shorter"
         return Bad(CODE_INTERPRETER, code, "truncated", message)
-    code = without_fence(code)
     if not code or code.isspace():
         return Bad(
             CODE_INTERPRETER, code, "malformed", "no code was written; write it right after <|python_tag|>"

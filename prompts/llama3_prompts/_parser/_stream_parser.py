@@ -16,7 +16,7 @@ from langchain_core.messages import AIMessage
 
 from llama3_prompts._codec import Piece
 from llama3_prompts._parser._dialects import BRACKET, list_scanner, scanner_for
-from llama3_prompts._parser._fence import TICK, TICKS, Fence, Mark
+from llama3_prompts._parser._fence import TICK, TICKS, Fence, Mark, without_fence
 from llama3_prompts._parser._json_calls import JsonCalls
 from llama3_prompts._parser._lexer import Lexer
 from llama3_prompts._parser._message import MessageBuilder
@@ -164,7 +164,7 @@ class StreamParser:
         if char.isspace() or (char in ";," and self._after_call()):
             self._queue.append(char)
             return at + 1
-        if char == TICK and not self._tagged:
+        if char == TICK:
             self._read = self._in_fence
             return at
         if not self._begin(char, at_start=True):
@@ -288,7 +288,9 @@ class StreamParser:
     # What happens there.
 
     def _place(self) -> Place:
-        return Place(self._toolbox, alone=not self._spoken, tagged=self._tagged)
+        # Where no code can be run, nothing after the tag is code.
+        tagged = self._tagged and self._toolbox.code_interpreter
+        return Place(self._toolbox, alone=not self._spoken, tagged=tagged)
 
     def _begin(self, char: str, *, at_start: bool) -> bool:
         """Starts to follow a candidate, if one may begin with this character."""
@@ -422,9 +424,12 @@ class StreamParser:
 
     def _end_code(self, *, truncated: bool) -> None:
         held = [item for item in self._queue if isinstance(item, str)]
-        outcome = code_call(self._toolbox, "".join([*held, *self._code]), truncated=truncated)
+        code, said = "".join([*held, *self._code]), ""
+        if self._toolbox.code_interpreter and not truncated:
+            code, said = without_fence(code)
         self._tagged = False
-        self._out.add(outcome)
+        self._out.add(code_call(self._toolbox, code, truncated=truncated))
+        self._say(said)
 
     def _end_header(self) -> None:
         if self._read == self._in_header:
