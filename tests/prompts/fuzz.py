@@ -19,7 +19,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
-from llama3_prompts import StreamParser, TextDelta
+from llama3_prompts import Event, StreamParser, TextDelta, ToolCallDelta
 from llama3_prompts._toolbox import Toolbox
 
 FRAGMENTS = [
@@ -42,6 +42,12 @@ FRAGMENTS = [
     "<|eot_id|>",
     "<|start_header_id|>assistant<|end_header_id|>\n\n",
     "print([f(v) for v in x])",
+    '{"name": "mix", "parameters": {"a": 1, "n": 2}, "x": 1}',
+    '{"name": "get_weather", "arguments": {"city": "Oslo"}}',
+    "[get_weather(city='Oslo'), later]",
+    "<function=ping></function>",
+    "x = ",
+    "```python\n",
     "Well, ",
     "; ",
     "\n",
@@ -57,6 +63,8 @@ FRAGMENTS = [
 ]
 
 _LETTERS = "abc 01\n\t\"'\\{}[]()<>|_.,;:=`é🦙\ud800"
+_WORD = re.compile(r"\b(?:teleport|print|Well|Oslo|later)\b")
+"""Words of the fragments that are nobody's syntax."""
 _CONTROL = re.compile(r"<\|\w+\|>")
 
 
@@ -78,22 +86,55 @@ def chunks(rng: random.Random, text: str) -> list[str]:
     return [text[a:b] for a, b in itertools.pairwise(places)]
 
 
-def read(toolbox: Toolbox, parts: list[str], *, truncated: bool) -> tuple[str, AIMessage]:
-    """The text that was streamed, and the message."""
+def read(toolbox: Toolbox, parts: list[str], *, truncated: bool) -> tuple[list[Event], AIMessage]:
+    """What was told on the way, and the message."""
     parser = StreamParser.from_toolbox(toolbox)
     events = [event for part in parts for event in parser.feed(part)]
     last, whole = parser.end(truncated=truncated)
-    return "".join(event.text for event in events + last if isinstance(event, TextDelta)), whole
+    return events + last, whole
+
+
+def said(events: list[Event]) -> str:
+    """The text that was streamed."""
+    return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
+def told(events: list[Event]) -> list[str | None] | None:
+    """The names of the calls that were streamed; None if they were not told of in order, each name once."""
+    names: list[str | None] = []
+    for event in events:
+        if isinstance(event, ToolCallDelta):
+            if event.index == len(names):
+                names.append(event.name)
+            elif event.index > len(names) or event.name is not None:
+                return None
+    return names
+
+
+def called(message: AIMessage) -> list[str | None]:
+    """The names of all calls of a message, good and bad, in the order of their ids."""
+    calls = [*message.tool_calls, *message.invalid_tool_calls]
+    return [call["name"] for call in sorted(calls, key=lambda call: int(str(call["id"]).split("_")[1]))]
+
+
+def lost(text: str, message: AIMessage) -> list[str]:
+    """Words of the source that are neither in the content nor in a call."""
+    kept = message.content + repr(message.tool_calls) + repr(message.invalid_tool_calls)
+    return [word for word in _WORD.findall(_CONTROL.sub(" ", text)) if word not in kept]
 
 
 def problem(toolbox: Toolbox, text: str, parts: list[str], *, truncated: bool) -> str | None:
     """What is wrong with the reading of a message, None if nothing is."""
-    said, whole = read(toolbox, [text], truncated=truncated)
+    at_once, whole = read(toolbox, [text], truncated=truncated)
     streamed, again = read(toolbox, parts, truncated=truncated)
     if again != whole:
         return f"in chunks {parts!r} it is {again!r}"
-    if not said == streamed == whole.content:
+    if not said(at_once) == said(streamed) == whole.content:
         return "the streamed text is not the content"
+    if not told(at_once) == told(streamed) == called(whole):
+        return f"in chunks {parts!r} calls were told of as {told(streamed)}, at once as {told(at_once)}"
+    if missing := lost(text, whole):
+        return f"these words were lost: {missing}"
     for call in whole.tool_calls:
         tool = toolbox.get(call["name"])
         if tool is None or tool.check(call["args"]) != call["args"]:

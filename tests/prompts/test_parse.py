@@ -563,3 +563,57 @@ def test_without_an_interpreter_nothing_after_the_tag_is_code(
     message = parse(T + text, tools, code_interpreter=False)
     assert [call["name"] for call in message.tool_calls] == good
     assert [call["name"] for call in message.invalid_tool_calls] == bad
+
+
+SHOWN = [
+    "```python\nx = [ping()]\n```",
+    "```python\ndef f():\n    return [ping()]\n```",
+    '```python\nprint("hi")\n[ping()]\n```',
+    f"```python\nx = 1\n{PING}\n```",
+    f"```json\n// call\n{PING}\n```",
+    f"Here:\n```python\nimport x\n{PING}\n```\nThat is it.",
+    'results = [get_weather("Oslo")]',
+    "for c in [ping()]:",
+    f"const c = {PING};",
+    "Use `x = [ping()]` there.",
+    f"`a {PING} b`",
+    "See [ping()](http://x.y/z)",
+    "![ping()](x.png)",
+    "<!-- [ping()] -->",
+    f"<code>{PING}</code>",
+    "| a | [ping()] |",
+    r"\[ping()]",
+    "You could write [ping()] to check the server.",
+    "Do not call [ping()]!",
+    "“[ping()]” is the syntax",
+    '"use [ping()] now"',
+    "The tag <function=ping>{}</function> calls ping.",
+    f"The call {PING} would ping the server.",
+    f"Should I call {PING}?",
+    f"For example, the JSON {MIX_JSON} calls mix. Do not run it.",
+]
+
+
+@pytest.mark.parametrize("text", SHOWN)
+def test_a_call_that_is_only_shown_is_text(tools: Tools, text: str) -> None:
+    message = parse(text, tools)
+    assert not message.tool_calls
+    assert not message.invalid_tool_calls
+    assert message.content == text
+
+
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        (f"Let me check: {PING}", "Let me check: "),
+        (f"I will call ping {PING}\nThen I tell you.", "I will call ping \nThen I tell you."),
+        (f"ฉันจะตรวจสอบ{PING}", "ฉันจะตรวจสอบ"),
+        (f"好的{PING}", "好的"),
+        (f"```python\nx = 1\n```\n{PING}", "```python\nx = 1\n```\n"),
+        (f"I call {PING}; {PING}", "I call "),
+    ],
+)
+def test_a_call_at_the_end_of_a_line_is_one(tools: Tools, text: str, content: str) -> None:
+    message = parse(text, tools)
+    assert {call["name"] for call in message.tool_calls} == {"ping"}
+    assert message.content == content

@@ -99,13 +99,15 @@ class PythonCalls:
         return known and not self._place.tagged
 
     def unfinished(self, raw: str, *, truncated: bool) -> list[Outcome] | None:
-        if self._place.tagged or not self._place.alone or not self._calls_known():
+        if not self.committed and (self._place.tagged or not self._place.alone or not self._calls_known()):
             return None
         found = [read_call(name, raw[a:b], self._place.toolbox) for name, a, b in self._calls]
         if self._state == "broken":
             return self._with_the_rest(found, raw)
         if self._state == "arguments":
             found.append(cut_off("".join(self._name), raw[self._start :], truncated=truncated))
+        elif self._name:
+            found.append(cut_off("".join(self._name), "", truncated=truncated))
         return found
 
     def _calls_known(self) -> bool:

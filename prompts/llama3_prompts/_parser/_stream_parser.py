@@ -27,7 +27,15 @@ from llama3_prompts._toolbox import BUILTIN_TOOLS, CODE_INTERPRETER, Toolbox, To
 from llama3_prompts.events import Event
 
 _TRIGGER: Final = re.compile(r"[{\[<]|(?<![^\n])`")
-_NO_CALL_AFTER: Final = re.compile(r"[\w`'\"(\[{=]")
+_NO_CALL_AFTER: Final = re.compile(r"(?![\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff])\w|[`'\"“‘«「(\[{=!\\]")
+"""Right before a bracket, this belongs to a word, a program or a quotation. Thai, Chinese and Japanese put no
+space between words."""
+_OPERATORS: Final = frozenset("=([{,|+")
+"""The same with a space between: a program."""
+_INTRODUCES: Final = frozenset(":.!?…。：！？")
+"""After these a call may follow. After any other word it is perhaps only mentioned."""
+_STOP: Final = "."
+"""Ends the sentence that a call was put into."""
 _MAX_ROLE: Final = 32
 
 
@@ -81,6 +89,10 @@ class StreamParser:
         self._role: list[str] = []
         self._fence = Fence()
         self._last = ""
+        self._line = ""
+        self._amid = False
+        self._listing = False
+        self._ticks = 0
         self._waiting = True
         self._tagged = False
         self._spoken = False
@@ -156,12 +168,19 @@ class StreamParser:
         if self._foreign:
             self._say(text[at:])
             return len(text)
+        if self._listing:
+            return self._in_listing(text, at)
         return self._in_waiting(text, at) if self._waiting else self._in_prose(text, at)
 
     def _in_waiting(self, text: str, at: int) -> int:
         """Before the first word: at the start, after the tag, after a call."""
         char = text[at]
         if char.isspace() or (char in ";," and self._after_call()):
+            if char == "\n":
+                self._end_line()
+            self._queue.append(char)
+            return at + 1
+        if char == _STOP and self._amid and self._queue[-1] != _STOP:
             self._queue.append(char)
             return at + 1
         if char == TICK:
@@ -184,9 +203,25 @@ class StreamParser:
                 return stop
             self._say(match.group())
             return stop + 1
-        if _NO_CALL_AFTER.match(self._last) or not self._begin(match.group(), at_start=False):
+        unlikely = _NO_CALL_AFTER.match(self._last) or self._line in _OPERATORS
+        if unlikely or not self._begin(match.group(), at_start=False):
             self._say(match.group())
+        else:
+            self._amid = bool(self._line) and self._line not in _INTRODUCES
         return stop + 1
+
+    def _in_listing(self, text: str, at: int) -> int:
+        """In a fence around what is no call: all of it is shown, up to the backticks that close it."""
+        if text[at] == TICK and (self._ticks or not self._line):
+            self._ticks += 1
+            self._say(TICK)
+            if self._ticks == len(TICKS):
+                self._listing, self._ticks = False, 0
+            return at + 1
+        self._ticks = 0
+        stop = text.find("\n", at) + 1 or len(text)
+        self._say(text[at:stop])
+        return stop
 
     def _in_fence(self, text: str, at: int) -> int:
         """A line of backticks: around calls it belongs to them, around anything else it is text."""
@@ -314,7 +349,7 @@ class StreamParser:
         if outcomes is None:
             self._fail()
             return
-        if self._scanner.firm(outcomes):
+        if self._scanner.firm(outcomes) and not self._amid:
             self._settle()
             self._add(outcomes)
         else:
@@ -333,8 +368,9 @@ class StreamParser:
         held = "".join(item.raw if isinstance(item, _Undecided) else item for item in self._queue)
         held += self._fence.take()
         self._queue = []
+        self._listing = self._fence.is_open and not self._tagged
         self._fence.reset()
-        self._waiting = False
+        self._waiting = self._amid = False
         if self._tagged:
             self._tagged = False
             self._read = self._in_code
@@ -346,11 +382,14 @@ class StreamParser:
 
     def _settle(self) -> None:
         """What is held is calls, and the separators between them."""
-        self._tagged = False
+        self._tagged = self._amid = False
         held, self._queue = self._queue, []
         for item in held:
             if isinstance(item, _Undecided):
                 self._add_new(item.outcomes)
+            elif item == _STOP:
+                self._say(item)
+                self._waiting = True
 
     def _add(self, outcomes: Sequence[Outcome]) -> None:
         self._show_streams()
@@ -363,7 +402,7 @@ class StreamParser:
 
     def _show_streams(self) -> None:
         """Tells of the arguments that came since the last time."""
-        if self._scanner is None or not self._raw or not self._scanner.committed:
+        if self._scanner is None or not self._raw or not self._scanner.committed or self._amid:
             return
         if self._queue:
             self._settle()
@@ -383,8 +422,16 @@ class StreamParser:
         if text:
             self._waiting = False
             self._last = text[-1]
+            line = text.rpartition("\n")[2]
+            self._line = line.rstrip()[-1:] or ("" if len(line) < len(text) else self._line)
             self._spoken = self._spoken or not text.isspace()
             self._out.add_text(text)
+
+    def _end_line(self) -> None:
+        """Calls amid words are calls when nothing more was said after them on their line."""
+        self._line = ""
+        if self._amid:
+            self._settle()
 
     def _undecided(self) -> bool:
         return any(isinstance(item, _Undecided) for item in self._queue)
@@ -409,7 +456,9 @@ class StreamParser:
         self._queue, self._code = [], []
         self._fence.reset()
         self._read = self._in_text
-        self._last = ""
+        self._last = self._line = ""
+        self._listing = self._amid = False
+        self._ticks = 0
         self._waiting = True
 
     def _end_candidate(self, *, truncated: bool) -> None:
