@@ -35,7 +35,7 @@ def assistant_pieces(message: AIMessage, toolbox: Toolbox, dialect: Dialect = "j
     body = Piece("; ".join(calls))
     if toolbox.code_interpreter or any(call["name"] in toolbox.dotted for call in message.tool_calls):
         return [*text, _TAG, body, _EOM]
-    return [*text, body, _EOT]
+    return [*_line(text), body, _EOT]
 
 
 def _custom_only(message: AIMessage, toolbox: Toolbox) -> bool:

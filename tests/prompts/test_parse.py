@@ -432,7 +432,7 @@ def test_a_validator_of_a_tool_may_raise_anything(error):
 
         @field_validator("a")
         @classmethod
-        def check(cls, value: int) -> int:
+        def check(cls, _value: int) -> int:
             raise error
 
     message = parse('{"name": "Picky", "parameters": {"a": 1}}', [Picky])
@@ -617,3 +617,29 @@ def test_a_call_at_the_end_of_a_line_is_one(tools: Tools, text: str, content: st
     message = parse(text, tools)
     assert {call["name"] for call in message.tool_calls} == {"ping"}
     assert message.content == content
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        '["name"]',
+        '.get("x")',
+        ' | {"a": 1}',
+        " if x else None",
+        "\nprint(1)",
+        ";print(1)",
+        "\n# so\nfor i in range(3): pass",
+    ],
+)
+def test_a_program_that_begins_like_a_call_is_not_called(tools: Tools, rest: str) -> None:
+    message = parse(f"{T}{PING}{rest}<|eom_id|>", tools)
+    assert not message.tool_calls
+    assert message.content == ""
+    assert "write the call alone" in str(message.invalid_tool_calls[0]["error"])
+    assert rest.strip() in str(message.invalid_tool_calls[0]["args"])
+
+
+def test_words_after_a_call_that_follows_the_tag_are_words(tools: Tools) -> None:
+    message = parse(f"{T}{PING}\nI have called it.<|eot_id|>", tools)
+    assert [call["name"] for call in message.tool_calls] == ["ping"]
+    assert message.content == "\nI have called it."

@@ -36,7 +36,8 @@ class JsonStructure:
     """Follows one JSON object or array and tells a listener of its parts.
 
     Structure is checked as strictly as a decoder would, except that strings may hold raw line breaks, and
-    that the objects of a list may be separated by semicolons or not at all. The depth is bounded. After `loosen` only brackets and quotes are watched, to find where broken JSON ends.
+    that the objects of a list may be separated by semicolons or not at all. The depth is bounded. After
+    `loosen` only brackets and quotes are watched, to find where broken JSON ends.
     """
 
     def __init__(self) -> None:

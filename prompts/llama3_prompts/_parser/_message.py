@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
 
 from llama3_prompts._parser._outcome import Bad, Call, Outcome
 from llama3_prompts.events import Event, TextDelta, ToolCallDelta
+
+_MIXED: Final = "a call and code were written as one; write the call alone, or nothing but code"
 
 
 class MessageBuilder:
@@ -51,9 +53,17 @@ class MessageBuilder:
 
     def add(self, outcome: Outcome) -> None:
         """A call is decided; it is told of now unless it was before."""
-        if len(self._outcomes) not in self._shown:
-            self._tell(ToolCallDelta(len(self._outcomes), outcome.name, outcome.raw))
+        if self.calls not in self._shown:
+            self._tell(ToolCallDelta(self.calls, outcome.name, outcome.raw))
+            self._shown.add(self.calls)
         self._outcomes.append(outcome)
+
+    def spoil(self, first: int, rest: str) -> None:
+        """The calls from `first` on, and the `rest` after them, turn out to be one program."""
+        for number, item in enumerate(self._outcomes[first:], first):
+            raw = item.raw + (rest if number == self.calls - 1 else "")
+            self._outcomes[number] = Bad(item.name, raw, "malformed", _MIXED)
+        self._tell(ToolCallDelta(self.calls - 1, None, rest))
 
     def message(self, *, truncated: bool) -> AIMessage:
         """The finished message."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -52,6 +53,15 @@ def cut_off(name: str | None, raw: str, *, truncated: bool) -> Bad:
     return Bad(
         name, raw, "malformed", "the call is not closed; write it again with every bracket and quote closed"
     )
+
+
+def goes_on(rest: str) -> bool:
+    """Whether what follows a call makes a program of both, the call being an expression in it."""
+    try:
+        ast.parse(f"_{rest}")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return not rest.isspace()
 
 
 def _clean(value: Any) -> Any:

@@ -156,7 +156,7 @@ class PythonCalls:
         self._streams.append(Stream(len(self._calls), "".join(self._name), self._start))
 
     def _look_at_arguments(self, char: str) -> None:
-        """A call in earnest begins with ``name=`` or a value; names of variables stand in code and in prose."""
+        """A call in earnest begins with ``name=`` or a value; variables stand in code and in prose."""
         assert self._head is not None
         self._head += char
         if _IN_EARNEST.match(self._head):

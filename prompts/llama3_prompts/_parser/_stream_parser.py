@@ -20,7 +20,7 @@ from llama3_prompts._parser._fence import TICK, TICKS, Fence, Mark, without_fenc
 from llama3_prompts._parser._json_calls import JsonCalls
 from llama3_prompts._parser._lexer import Lexer
 from llama3_prompts._parser._message import MessageBuilder
-from llama3_prompts._parser._outcome import Outcome, code_call
+from llama3_prompts._parser._outcome import Outcome, code_call, goes_on
 from llama3_prompts._parser._scanner import Place, Scanner, Verdict
 from llama3_prompts._tokenizer import CONTROLS, END_HEADER, IGNORED, PYTHON_TAG, START_HEADER, TERMINATORS
 from llama3_prompts._toolbox import BUILTIN_TOOLS, CODE_INTERPRETER, Toolbox, ToolLike
@@ -93,6 +93,7 @@ class StreamParser:
         self._amid = False
         self._listing = False
         self._ticks = 0
+        self._marked: int | None = None
         self._waiting = True
         self._tagged = False
         self._spoken = False
@@ -284,6 +285,7 @@ class StreamParser:
             self._raw.append(text[at])
             at += 1
             if self._tagged and self._scanner.committed:
+                self._marked = self._out.calls
                 self._settle()
             if verdict is Verdict.DONE:
                 self._complete()
@@ -312,6 +314,11 @@ class StreamParser:
     def _in_code(self, text: str, at: int) -> int:
         self._code.append(text[at:])
         self._out.add_slice(self._out.calls, CODE_INTERPRETER, text[at:])
+        return len(text)
+
+    def _in_rest(self, text: str, at: int) -> int:
+        """After calls that followed the tag: words, or what shows that all of it is a program."""
+        self._code.append(text[at:])
         return len(text)
 
     def _in_header(self, text: str, at: int) -> int:
@@ -376,6 +383,9 @@ class StreamParser:
             self._read = self._in_code
             if held:
                 self._in_code(held, 0)
+        elif self._marked is not None:
+            self._read = self._in_rest
+            self._code.append(held)
         else:
             self._read = self._in_text
             self._say(held)
@@ -449,7 +459,9 @@ class StreamParser:
             self._release()
         if self._undecided():
             self._settle()
-        if self._tagged or self._read == self._in_code:
+        if self._marked is not None and self._read == self._in_rest:
+            self._end_rest(self._marked)
+        elif self._tagged or self._read == self._in_code:
             self._end_code(truncated=cut_code)
         elif blank_is_text and (not self._out.calls or not self._out_of_fence()):
             self._say("".join(item for item in self._queue if isinstance(item, str)))
@@ -459,6 +471,7 @@ class StreamParser:
         self._last = self._line = ""
         self._listing = self._amid = False
         self._ticks = 0
+        self._marked = None
         self._waiting = True
 
     def _end_candidate(self, *, truncated: bool) -> None:
@@ -479,6 +492,13 @@ class StreamParser:
         self._tagged = False
         self._out.add(code_call(self._toolbox, code, truncated=truncated))
         self._say(said)
+
+    def _end_rest(self, first: int) -> None:
+        rest = "".join(self._code)
+        if goes_on(rest):
+            self._out.spoil(first, rest)
+        else:
+            self._say(rest)
 
     def _end_header(self) -> None:
         if self._read == self._in_header:
