@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
+
+from llama3_prompts import code_output
 
 from ._text import printable, shorten
 
@@ -22,15 +24,13 @@ def code_result(
     execution: Execution, *, plots: Sequence[str] = (), files: Sequence[str] = (), limit: int = OUTPUT_LIMIT
 ) -> str:
     """Return the tool message for code that ran: an honest status, then only the parts there are."""
-    lines = [_status(execution)]
-    if out := _output(execution):
-        lines.append(f"[stdout]{shorten(out, limit)}[/stdout]")
-    if problems := _problems(execution):
-        lines.append(f"[stderr]{shorten(problems, limit)}[/stderr]")
-    lines += [f"[plot]{name}[/plot]" for name in plots]
-    if files:
-        lines.append(f"[files]{', '.join(files)}[/files]")
-    return "\n".join(lines)
+    return code_output(
+        _status(execution),
+        stdout=shorten(_output(execution), limit),
+        stderr=shorten(_problems(execution), limit),
+        plots=plots,
+        files=files,
+    )
 
 
 def gate_refusal(verdict: Verdict) -> str:
@@ -44,7 +44,7 @@ def gate_refusal(verdict: Verdict) -> str:
 
 def failed(reason: str) -> str:
     """Return the tool message for code that could not be run to its end."""
-    return f"failed\n[stderr]{reason}[/stderr]"
+    return code_output("failed", stderr=reason)
 
 
 def error(text: str) -> str:
@@ -58,7 +58,7 @@ def tool_result(value: object, *, limit: int = OUTPUT_LIMIT) -> str:
     return shorten(text, limit)
 
 
-def _status(execution: Execution) -> str:
+def _status(execution: Execution) -> Literal["completed", "failed", "timeout"]:
     if execution.timed_out:
         return "timeout"
     return "completed" if execution.error is None else "failed"

@@ -5,6 +5,7 @@ from llama3_prompts._families import detect_family
 from llama3_prompts._forms import Dialect
 from llama3_prompts._grammar import Grammar, ToolChoice
 from llama3_prompts._parser import StreamParser, parse
+from llama3_prompts._results import code_output
 from llama3_prompts._system import DEFAULT_INSTRUCTIONS, system_text
 from llama3_prompts._tokenizer import Tokenizer
 from llama3_prompts._toolbox import argument_problem
@@ -27,6 +28,7 @@ __all__ = [
     "ToolChoice",
     "Transcript",
     "argument_problem",
+    "code_output",
     "detect_family",
     "parse",
     "system_text",
