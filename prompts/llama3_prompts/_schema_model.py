@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, Union
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 _PLAIN: Final[dict[str, Any]] = {
     "string": str,
@@ -65,10 +66,18 @@ def _annotation(schema: Any, root: _Schema, depth: int) -> Any:
     values = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
     if values and all(isinstance(value, (str, int, bool, type(None))) for value in values):
         return Literal[tuple(values)]
+    if values:
+        return Annotated[Any, AfterValidator(functools.partial(_one_of, values))]
     kinds = schema.get("type")
     if isinstance(kinds, list):
         return _union([_annotation({**schema, "type": kind}, root, depth) for kind in kinds])
     return _bounded(_of_type(kinds, schema, root, depth), schema)
+
+
+def _one_of(values: Sequence[Any], value: Any) -> Any:
+    if value not in values:
+        raise ValueError(f"should be one of {', '.join(map(repr, values))}")
+    return value
 
 
 def _of_type(kind: Any, schema: _Schema, root: _Schema, depth: int) -> Any:

@@ -643,3 +643,18 @@ def test_words_after_a_call_that_follows_the_tag_are_words(tools: Tools) -> None
     message = parse(f"{T}{PING}\nI have called it.<|eot_id|>", tools)
     assert [call["name"] for call in message.tool_calls] == ["ping"]
     assert message.content == "\nI have called it."
+
+
+@pytest.mark.parametrize("key", ["parameters", "arguments", "args", "params"])
+def test_the_arguments_may_go_by_any_of_their_usual_names(tools: Tools, key: str) -> None:
+    message = parse(f'{{"name": "mix", "{key}": {{"a": 1, "n": 2}}}}', tools)
+    assert [(call["name"], call["args"]) for call in message.tool_calls] == [MIX]
+
+
+@pytest.mark.parametrize(("value", "good"), [("1.5", True), ("9", False), ('"1.5"', False), ("[1]", True)])
+def test_a_choice_among_values_of_any_kind_is_checked(value: str, good: bool) -> None:
+    schema = {"type": "object", "properties": {"a": {"enum": [1.5, 2.5, [1]]}}, "required": ["a"]}
+    tool = {"name": "choose", "description": "Choose.", "parameters": schema}
+    message = parse(f'{{"name": "choose", "parameters": {{"a": {value}}}}}', [tool])
+    assert bool(message.tool_calls) is good
+    assert bool(message.invalid_tool_calls) is not good

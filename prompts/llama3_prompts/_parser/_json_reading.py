@@ -12,7 +12,8 @@ from llama3_prompts._parser._json import MAX_DEPTH
 from llama3_prompts._parser._outcome import Bad, Outcome, bind
 from llama3_prompts._toolbox import Toolbox
 
-ARGUMENTS: Final = ("parameters", "arguments")
+ARGUMENTS: Final = ("parameters", "arguments", "args", "params")
+"""Meta's word, OpenAI's, and two that models fall into."""
 KEYS: Final = frozenset({"name", "type", "function", "id", *ARGUMENTS})
 """The keys a call may have; an object with any other is data."""
 

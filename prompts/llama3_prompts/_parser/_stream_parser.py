@@ -19,6 +19,7 @@ from llama3_prompts._parser._dialects import BRACKET, list_scanner, scanner_for
 from llama3_prompts._parser._fence import TICK, TICKS, Fence, Mark, without_fence
 from llama3_prompts._parser._json_calls import JsonCalls
 from llama3_prompts._parser._lexer import Lexer
+from llama3_prompts._parser._line import Line
 from llama3_prompts._parser._message import MessageBuilder
 from llama3_prompts._parser._outcome import Outcome, code_call, goes_on
 from llama3_prompts._parser._scanner import Place, Scanner, Verdict
@@ -27,13 +28,6 @@ from llama3_prompts._toolbox import BUILTIN_TOOLS, CODE_INTERPRETER, Toolbox, To
 from llama3_prompts.events import Event
 
 _TRIGGER: Final = re.compile(r"[{\[<]|(?<![^\n])`")
-_NO_CALL_AFTER: Final = re.compile(r"(?![\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff])\w|[`'\"“‘«「(\[{=!\\]")
-"""Right before a bracket, this belongs to a word, a program or a quotation. Thai, Chinese and Japanese put no
-space between words."""
-_OPERATORS: Final = frozenset("=([{,|+")
-"""The same with a space between: a program."""
-_INTRODUCES: Final = frozenset(":.!?…。：！？")
-"""After these a call may follow. After any other word it is perhaps only mentioned."""
 _STOP: Final = "."
 """Ends the sentence that a call was put into."""
 _MAX_ROLE: Final = 32
@@ -88,8 +82,7 @@ class StreamParser:
         self._code: list[str] = []
         self._role: list[str] = []
         self._fence = Fence()
-        self._last = ""
-        self._line = ""
+        self._line = Line()
         self._amid = False
         self._listing = False
         self._ticks = 0
@@ -199,21 +192,20 @@ class StreamParser:
         if match is None:
             return stop
         if match.group() == TICK:
-            if self._last in ("", "\n"):
+            if self._line.begins:
                 self._read = self._in_fence
                 return stop
             self._say(match.group())
             return stop + 1
-        unlikely = _NO_CALL_AFTER.match(self._last) or self._line in _OPERATORS
-        if unlikely or not self._begin(match.group(), at_start=False):
+        if self._line.rules_out_calls or not self._begin(match.group(), at_start=False):
             self._say(match.group())
         else:
-            self._amid = bool(self._line) and self._line not in _INTRODUCES
+            self._amid = self._line.amid_words
         return stop + 1
 
     def _in_listing(self, text: str, at: int) -> int:
         """In a fence around what is no call: all of it is shown, up to the backticks that close it."""
-        if text[at] == TICK and (self._ticks or not self._line):
+        if text[at] == TICK and (self._ticks or self._line.blank):
             self._ticks += 1
             self._say(TICK)
             if self._ticks == len(TICKS):
@@ -431,15 +423,13 @@ class StreamParser:
     def _say(self, text: str) -> None:
         if text:
             self._waiting = False
-            self._last = text[-1]
-            line = text.rpartition("\n")[2]
-            self._line = line.rstrip()[-1:] or ("" if len(line) < len(text) else self._line)
+            self._line.add(text)
             self._spoken = self._spoken or not text.isspace()
             self._out.add_text(text)
 
     def _end_line(self) -> None:
         """Calls amid words are calls when nothing more was said after them on their line."""
-        self._line = ""
+        self._line.end()
         if self._amid:
             self._settle()
 
@@ -468,7 +458,7 @@ class StreamParser:
         self._queue, self._code = [], []
         self._fence.reset()
         self._read = self._in_text
-        self._last = self._line = ""
+        self._line.clear()
         self._listing = self._amid = False
         self._ticks = 0
         self._marked = None
