@@ -94,6 +94,8 @@ def score(
             for asked in messages(segments):
                 ids, _ = encode(llama.tokenizer, asked.history, limit=None)
                 limit = len(llama.tokenizer.encode(asked.wanted)) + 20
+                if len(ids) + limit > llama.context_length:
+                    break
                 sampling = Sampling(max_tokens=limit)
                 done = llama.complete(ids.tolist(), session=str(seed), sampling=sampling, grammar=held_to)
                 written = llama.tokenizer.decode(done.ids)
