@@ -2,7 +2,7 @@
 
 PYTHON_IN_VENV := .venv/bin/python
 INSTALLED := .venv/.installed
-QUESTION ?= What is the average temp_max in seattle-weather.csv? Plot temp_max against temp_min.
+QUESTION ?= How many days had more than 20 mm of precipitation? Draw a histogram of precipitation.
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint bench notebooks clean

@@ -84,6 +84,9 @@ def _ask_table(talk: Conversation, table: Table) -> tuple[str, list[csv.Request]
     rng = talk.rng
     template, request = _request(rng, table)
     text = fill(bend(rng, template), _slots(rng, table, request))
+    if table.file not in text and rng.random() < 0.12:
+        said = text.rstrip("?.! ")
+        text = f"{said} {rng.choice(['in', 'in', 'from', 'of'])} {table.file}{text[len(said) :]}"
     second = _second(rng, table, request) if rng.random() < 0.22 else None
     return (_joined(rng, text, second[0]), [request, second[1]]) if second else (text, [request])
 

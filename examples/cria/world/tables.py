@@ -113,6 +113,37 @@ def _fresh(rng: Random, known: list[str], taken: set[str]) -> str:
             return name
 
 
+_SUFFIXES = (
+    ("max", "min"),
+    ("min", "max", "mean"),
+    ("start", "end"),
+    ("in", "out"),
+    ("a", "b"),
+    ("x", "y", "z"),
+    ("1", "2", "3"),
+    ("length", "width"),
+    ("left", "right"),
+    ("before", "after"),
+    ("total", "net"),
+    ("high", "low"),
+)
+
+
+def _siblings(rng: Random, taken: set[str]) -> list[str]:
+    """Two or three names with a part in common, such as ``temp_max`` and ``temp_min``."""
+    stem = rng.choice(words.known("numeric_columns")) if rng.random() < 0.5 else words.word(rng)
+    endings = rng.choice(_SUFFIXES) if rng.random() < 0.6 else (words.word(rng), words.word(rng))
+    joint = rng.choice(["_", "_", "_", " ", ""])
+    first = rng.random() < 0.25
+    names = [f"{end}{joint}{stem}" if first else f"{stem}{joint}{end}" for end in endings]
+    if rng.random() < 0.15:
+        names = [name.title() for name in names]
+    rng.shuffle(names)
+    fresh = [name for name in dict.fromkeys(names) if name.lower() not in taken]
+    taken.update(name.lower() for name in fresh)
+    return fresh
+
+
 def table(rng: Random) -> Table:
     """A table of 6 to 30 rows with one to six numeric and one to three category columns, in any order."""
     rows, taken = rng.randint(6, 30), set[str]()
@@ -120,6 +151,8 @@ def table(rng: Random) -> Table:
         _fresh(rng, words.known("numeric_columns"), taken)
         for _ in range(rng.choice([1, 1, 2, 2, 2, 3, 3, 4, 5, 6]))
     ]
+    if rng.random() < 0.35:
+        numeric[:0] = _siblings(rng, taken)
     categories = [
         _fresh(rng, words.known("category_columns"), taken) for _ in range(rng.choice([1, 1, 1, 1, 2, 2, 3]))
     ]
