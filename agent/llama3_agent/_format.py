@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from llama3_prompts import code_output
+from llama3_prompts import CodeStatus, code_output
 
 from ._text import printable, shorten
 
@@ -58,7 +58,7 @@ def tool_result(value: object, *, limit: int = OUTPUT_LIMIT) -> str:
     return shorten(text, limit)
 
 
-def _status(execution: Execution) -> Literal["completed", "failed", "timeout"]:
+def _status(execution: Execution) -> CodeStatus:
     if execution.timed_out:
         return "timeout"
     return "completed" if execution.error is None else "failed"

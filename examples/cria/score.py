@@ -11,7 +11,6 @@ agent does it; ``--free`` goes without.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import re
 import tempfile
@@ -29,6 +28,7 @@ from world.conversation import Segment
 from world.generate import conversation
 
 from llama3_agent import Llama, Sampling
+from llama3_agent._agent import can_constrain
 from llama3_prompts import Grammar, Transcript, parse
 
 FIRST_SEED = HELD_OUT + 1_000_000
@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("--misses", type=Path, help="file for the messages that went wrong")
     parser.add_argument("--free", action="store_true", help="without the grammar of the functions")
     arguments = parser.parse_args()
-    free = arguments.free or importlib.util.find_spec("llguidance") is None
+    free = arguments.free or not can_constrain()
     seeds = range(FIRST_SEED, FIRST_SEED + arguments.conversations)
     right, total = score(Llama(arguments.model), seeds, arguments.misses, free=free)
     table = Table("measure", "right", "of", "share")

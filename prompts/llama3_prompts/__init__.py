@@ -5,7 +5,7 @@ from llama3_prompts._families import detect_family
 from llama3_prompts._forms import Dialect
 from llama3_prompts._grammar import Grammar, ToolChoice
 from llama3_prompts._parser import StreamParser, parse
-from llama3_prompts._results import code_output
+from llama3_prompts._results import CodeStatus, code_output
 from llama3_prompts._system import DEFAULT_INSTRUCTIONS, system_text
 from llama3_prompts._tokenizer import Tokenizer
 from llama3_prompts._toolbox import argument_problem
@@ -14,6 +14,7 @@ from llama3_prompts.events import Event, TextDelta, ToolCallDelta
 
 __all__ = [
     "DEFAULT_INSTRUCTIONS",
+    "CodeStatus",
     "Codec",
     "Dialect",
     "Event",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-Status: TypeAlias = Literal["completed", "failed", "timeout"]
+CodeStatus: TypeAlias = Literal["completed", "failed", "timeout"]
 
 
 def code_output(
-    status: Status,
+    status: CodeStatus,
     *,
     stdout: str = "",
     stderr: str = "",

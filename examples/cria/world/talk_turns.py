@@ -33,9 +33,13 @@ _FACTS = (
 )
 
 
+def _name(rng: Random) -> str:
+    return " ".join(words.proper(rng) for _ in range(rng.choice([1, 1, 2])))
+
+
 def _fact(rng: Random) -> str:
     values = {
-        "P": " ".join(words.proper(rng) for _ in range(rng.choice([1, 1, 2]))),
+        "P": _name(rng),
         "Q": words.proper(rng),
         "R": words.proper(rng),
         "w": words.word(rng),
@@ -80,7 +84,7 @@ _QUESTIONS = (
 def _question(rng: Random) -> str:
     """A question for the web that nobody has asked before."""
     values = {
-        "P": " ".join(words.proper(rng) for _ in range(rng.choice([1, 1, 2]))),
+        "P": _name(rng),
         **{slot: words.word(rng) for slot in ("n", "n2", "v", "a")},
         "y": str(rng.randint(1700, 2030)),
     }
