@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from data import SCRATCH, SHARD, Example, batches, encode, read_shard
 from drills import Drills
+from grow import grow
 from muon import HALF, Muon
 from tokenizer import SPECIAL, VOCABULARY, load, train
 from torch.nn.functional import cross_entropy
@@ -52,12 +53,12 @@ HELD_OUT_CONVERSATIONS, TOKENIZER_CONVERSATIONS = 200, 6000
 
 
 def configuration(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
-    """2.8 million parameters: 6 layers of width 192, 6 query and 3 key-value heads."""
+    """4.8 million parameters: 8 layers of width 192, 6 query and 3 key-value heads."""
     return LlamaConfig(
         vocab_size=VOCABULARY,
         hidden_size=192,
-        intermediate_size=512,
-        num_hidden_layers=6,
+        intermediate_size=768,
+        num_hidden_layers=8,
         num_attention_heads=6,
         num_key_value_heads=3,
         max_position_embeddings=4096,
@@ -179,7 +180,8 @@ class Run:
         torch.manual_seed(0)
         self.model = LlamaForCausalLM(configuration(self.tokenizer))
         if start is not None:
-            self.model = LlamaForCausalLM.from_pretrained(start, dtype=torch.float32)
+            trained = LlamaForCausalLM.from_pretrained(start, dtype=torch.float32)
+            self.model = grow(trained, configuration(self.tokenizer))
         self.model.set_attn_implementation(attention.NAME)
         self.optimizers = optimizers(self.model)
         self.elapsed, self.step, self.tokens = 0.0, 0, 0

@@ -180,9 +180,8 @@ def implied(rng: Random, table: Table) -> tuple[str, csv.Request] | None:
         slots["g"] = g
         request = csv.extreme(intent, column, g)
     elif intent == "mean_where":
-        g = rng.choice(table.categories)
-        slots["v"] = rng.choice(table.values(g))
-        request = csv.statistic("mean", column, where=(g, slots["v"]))
+        slots["v"] = rng.choice(table.values(rng.choice(table.categories)))
+        request = csv.statistic("mean", column, where=("", slots["v"]))
     elif intent in {"count_above", "count_below"}:
         slots["n"] = csv.threshold(rng, table, column)
         request = csv.count(intent, column, slots["n"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from random import Random
 
 from . import words
+from .phrases import typo
 from .tables import Table
 
 
@@ -17,7 +18,8 @@ class Request:
 
     ``code`` are the lines to run, ``answer`` turns their output into a sentence. ``statistic``, ``column``,
     ``group`` and ``where`` (a value of the group) are set where a follow-up ("and the median?") can refer to
-    them. ``lines`` is the number of lines printed.
+    them; the group of a value that was named without its column is empty. ``lines`` is the number of lines
+    printed.
     """
 
     slots: dict[str, str]
@@ -51,6 +53,8 @@ def quote(text: str) -> str:
 
 def spoken(rng: Random, column: str) -> str:
     """A column's name as a user might write it."""
+    if rng.random() < 0.05:
+        column = typo(rng, column)
     if _UNIT.search(column) and rng.random() < 0.35:
         column = _UNIT.sub("", column)
     roll = rng.random()
@@ -90,9 +94,15 @@ def threshold(rng: Random, table: Table, column: str) -> str:
     return str(round(value)) if roll < 0.8 else words.number(rng)
 
 
+def matches(group: str, value: str) -> str:
+    """Which rows have a value: in a category, or anywhere where that is empty."""
+    literal = value if _NUMBER.fullmatch(value) else quote(value)
+    return f"df[{quote(group)}] == {literal}" if group else f"(df == {literal}).any(axis=1)"
+
+
 def condition(group: str, value: str) -> str:
-    """The rows where a category has a value."""
-    return f"df[df[{quote(group)}] == {value if _NUMBER.fullmatch(value) else quote(value)}]"
+    """The rows that `matches` finds."""
+    return f"df[{matches(group, value)}]"
 
 
 def statistic(name: str, column: str, *, where: tuple[str, str] | None = None) -> Request:

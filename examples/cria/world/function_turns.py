@@ -9,6 +9,7 @@ from random import Random
 from . import words
 from .conversation import Conversation
 from .functions import Call, ask, ask_twice
+from .linked import ask_linked
 from .phrases import bank, bend, fill, say
 
 
@@ -110,8 +111,8 @@ def _field_follow_up(talk: Conversation, result: str) -> None:
     talk.answer(f"The {key} is {fields[key]}.")
 
 
-def function_turn(talk: Conversation, calls: list[Call]) -> None:
-    """One or two calls that the question asks for."""
+def function_turn(talk: Conversation, calls: list[Call], conclusion: str = "") -> None:
+    """One or two calls that the question asks for, and what follows from them."""
     rng = talk.rng
     texts = [call.question for call in calls if call.question]
     text = texts[0]
@@ -155,7 +156,7 @@ def function_turn(talk: Conversation, calls: list[Call]) -> None:
         talk.answer(f"The answer is {ran.stdout}.")
         talk.last_number = ran.stdout
         return
-    talk.answer(" ".join(f"The result is {in_words(call.result)}." for call in calls))
+    talk.answer(" ".join(f"The result is {in_words(call.result)}." for call in calls) + conclusion)
     talk.last_number = (
         calls[0].result if len(calls) == 1 and re.fullmatch(r"\d+(\.\d+)?", calls[0].result) else ""
     )
@@ -163,9 +164,15 @@ def function_turn(talk: Conversation, calls: list[Call]) -> None:
         _field_follow_up(talk, calls[0].result)
 
 
-def custom_calls(rng: Random, functions: list[dict[str, object]]) -> list[Call]:
-    """One call, or two in a row."""
+def custom_calls(rng: Random, functions: list[dict[str, object]]) -> tuple[list[Call], str]:
+    """One call, or two in a row, and what the answer says after their results."""
     function = rng.choice(functions)
+    if "linked" in function and rng.random() < 0.75:
+        return ask_linked(rng, function)
+    return _independent(rng, function, functions), ""
+
+
+def _independent(rng: Random, function: dict[str, object], functions: list[dict[str, object]]) -> list[Call]:
     if rng.random() < 0.1 and (pair := ask_twice(rng, function)):
         return pair
     calls = [ask(rng, function)]

@@ -92,7 +92,7 @@ _SAMPLERS: dict[str, Callable[[Random], str]] = {
 }
 
 
-def _sample(rng: Random, spec: dict[str, Any]) -> tuple[str, Any]:
+def sample(rng: Random, spec: dict[str, Any]) -> tuple[str, Any]:
     """A parameter's value: as the question says it, and as the call passes it."""
     kind = str(spec.get("kind", "word"))
     if "when_true" in spec:
@@ -342,7 +342,7 @@ def ask(rng: Random, function: dict[str, Any]) -> Call:
     arguments: dict[str, Any] = {}
     for name, spec in function.get("parameters", {}).items():
         if f"{{{name}}}" in question:
-            said[name], arguments[name] = _sample(rng, spec)
+            said[name], arguments[name] = sample(rng, spec)
     result = _result(rng, rng.choice(function["results"]), said)
     return Call(fill(bend(rng, question), said), function["name"], arguments, result)
 
@@ -358,8 +358,8 @@ def ask_twice(rng: Random, function: dict[str, Any]) -> list[Call]:
     if not open_ones:
         return []
     key = rng.choice(open_ones)
-    first = {name: _sample(rng, spec) for name, spec in parameters.items()}
-    second = first | {key: _sample(rng, parameters[key])}
+    first = {name: sample(rng, spec) for name, spec in parameters.items()}
+    second = first | {key: sample(rng, parameters[key])}
     said = {name: text for name, (text, _) in first.items()}
     both = rng.choice(_BOTH).format(first[key][0], second[key][0])
     asked = fill(bend(rng, question), said | {key: both})

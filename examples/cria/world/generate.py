@@ -16,6 +16,7 @@ from .blocked_turns import blocked_turn
 from .concepts import concept_table
 from .conversation import Conversation, Segment
 from .functions import pick, schema
+from .linked import linked
 from .tables import Table, add_flag, table
 
 _INSTRUCTIONS = (
@@ -36,7 +37,7 @@ _KINDS = {
     "function": 20,
     "search": 14,
     "chat": 6,
-    "scope": 4,
+    "scope": 5,
     "run": 3,
     "blocked": 4,
     "repeat": 3,
@@ -62,8 +63,8 @@ def _new(rng: Random, folder: Path) -> tuple[Conversation, list[dict[str, object
     functions: dict[str, dict[str, object]] = {}
     if rng.random() < 0.5:
         for _ in range(rng.choice([1, 1, 2, 2, 3, 3, 4, 5])):
-            function = pick(rng)
-            functions[function["name"]] = function
+            for function in linked(rng) if rng.random() < 0.1 else [pick(rng)]:
+                functions[function["name"]] = function
     instructions = DEFAULT_INSTRUCTIONS
     if rng.random() < 0.2:
         instructions = (
@@ -90,7 +91,7 @@ def _turn(
         talk.interpreter.namespace.pop("df", None)
         table_turns.table_turns(talk, tables, rng.choice([1, 2, 3, 4, 6, 8, 10]))
     elif kind == "function":
-        function_turns.function_turn(talk, function_turns.custom_calls(rng, functions))
+        function_turns.function_turn(talk, *function_turns.custom_calls(rng, functions))
     elif kind == "chat":
         talk_turns.chat_turn(
             talk,

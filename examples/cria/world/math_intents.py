@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import calendar
 import datetime
+import re
 from collections.abc import Callable
 from random import Random
 
@@ -190,6 +191,12 @@ MORE_MATH: dict[str, Maker] = {
     "days_to_hours": _of("print(round({a} * 24, 6))", a=_num),
     "feet_to_meters": _of("print(round({a} * 0.3048, 6))", a=_num),
     "liters_to_gallons": _of("print(round({a} * 0.264172, 6))", a=_num),
+    "bill_sum": _of("print(round({a} * {b} + {k}, 6))", a=_small(2, 60), b=_num, k=_num),
+    "bill_two": _of(
+        "print(round({a} * {b} + {c} * {d}, 6))", a=_small(2, 60), b=_num, c=_small(2, 60), d=_num
+    ),
+    "bill_change": _of("print(round({k} - {a} * {b}, 6))", a=_small(2, 12), b=_num, k=_small(10, 2000)),
+    "left_over": _of("print(round({a} - {b} - {k}, 6))", a=_num, b=_num, k=_num),
     "tip": _of("print(round({a} * {b} / 100, 6))", a=_num, b=_small(5, 30)),
     "split_bill": _of(
         "print(round({a} * (1 + {b} / 100) / {k}, 6))", a=_num, b=_small(5, 30), k=_small(2, 12)
@@ -207,7 +214,16 @@ def _word(rng: Random) -> str:
 
 
 def _string(rng: Random) -> str:
-    return _word(rng) if rng.random() < 0.7 else words.phrase(rng)
+    return _word(rng) if rng.random() < 0.6 else _sentence(rng)
+
+
+def _sentence(rng: Random, low: int = 2) -> str:
+    """Words in a row, now and then one of them again, with commas, as a sentence."""
+    chosen = [words.word(rng) for _ in range(rng.choice([low, low + 1, low + 2, rng.randint(low, 10)]))]
+    if len(chosen) > 2 and rng.random() < 0.3:
+        chosen[rng.randrange(1, len(chosen))] = chosen[0]
+    text = rng.choice([" ", " ", " ", ", "]).join(chosen)
+    return text.capitalize() + rng.choice(["", ".", "!"]) if rng.random() < 0.12 else text
 
 
 def _text(code: str, *needs: str) -> Maker:
@@ -222,8 +238,8 @@ def _text(code: str, *needs: str) -> Maker:
     def make(rng: Random) -> Made:
         values = {name: samplers[name](rng) for name in needs}
         if "s" in needs and "w" in needs:
-            values["s"] = words.phrase(rng, 3, 5)
-            values["w"] = rng.choice(values["s"].split())
+            values["s"] = _sentence(rng, 3)
+            values["w"] = rng.choice(re.findall(r"\w+", values["s"]))
         literals = {name: value if name == "k" else quote(value) for name, value in values.items()}
         shown = {n: _shown(rng, v) if n in {"s", "w", "w2"} else v for n, v in values.items()}
         if "l" in shown and rng.random() < 0.4:

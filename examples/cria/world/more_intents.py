@@ -17,9 +17,12 @@ def _column(rng: Random, table: Table) -> str:
 
 
 def _value(rng: Random, table: Table) -> tuple[str, str]:
-    """A category and one of its values."""
-    group = rng.choice(table.categories)
-    return group, rng.choice(table.values(group))
+    """A value of a category, which is not named with it."""
+    return "", rng.choice(table.values(rng.choice(table.categories)))
+
+
+def _with(group: str, value: str) -> str:
+    return f"{group} {value}".strip()
 
 
 def _of_value(name: str) -> Maker:
@@ -37,9 +40,9 @@ def of_value_count(group: str, value: str) -> Request:
     request = Request(
         {},
         [f"print(len({condition(group, value)}))"],
-        lambda out: f"The number of rows with {group} {value} is {out}.",
+        lambda out: f"The number of rows with {_with(group, value)} is {out}.",
     )
-    request.statistic, request.group = "count", group
+    request.statistic, request.group, request.where = "count", group, value
     return request
 
 
@@ -51,15 +54,21 @@ def _count_of_value(rng: Random, table: Table) -> Request:
 
 
 def _count_not_value(rng: Random, table: Table) -> Request:
-    g, v = _value(rng, table)
-    code = [f"print((df[{quote(g)}] != {quote(v)}).sum())"]
-    return Request({"v": v}, code, lambda out: f"The number of rows with another {g} than {v} is {out}.")
+    where = _value(rng, table)
+    code = [f"print((~{csv.matches(*where)}).sum())"]
+    return Request({"v": where[1]}, code, lambda out: f"The number of rows without {where[1]} is {out}.")
 
 
 def _share_of_value(rng: Random, table: Table) -> Request:
-    g, v = _value(rng, table)
-    code = [f"print(round((df[{quote(g)}] == {quote(v)}).mean() * 100, 4))"]
-    return Request({"v": v}, code, lambda out: f"The share of rows with {g} {v} is {out} percent.")
+    return _share(*_value(rng, table))
+
+
+def _share(group: str, value: str) -> Request:
+    found = csv.matches(group, value)
+    code = f"print(round({f'({found})' if group else found}.mean() * 100, 4))"
+    return Request(
+        {"v": value}, [code], lambda out: f"The share of rows with {_with(group, value)} is {out} percent."
+    )
 
 
 def _count_things(_rng: Random, _table: Table) -> Request:
@@ -134,7 +143,7 @@ def _count_above_value(rng: Random, table: Table) -> Request:
     return Request(
         {"c": c, "n": n, "v": v},
         code,
-        lambda out: f"The number of rows with {g} {v} and {c} above {n} is {out}.",
+        lambda out: f"The number of rows with {_with(g, v)} and {c} above {n} is {out}.",
     )
 
 
@@ -219,7 +228,6 @@ def _count_flag(wanted: int) -> Maker:
         if flagged is None:
             return None
         request = of_value_count(flagged[0], flagged[wanted])
-        request.where = flagged[wanted]
         request.slots = {"b": flagged[0]}
         return request
 
@@ -280,8 +288,8 @@ def follow_ups(table: Table, last: Request) -> list[str]:
         return ["fu_fewest" if last.statistic == "argmax" else "fu_most"]
     if last.statistic in {"count_above", "count_below"}:
         return ["fu_above", "fu_below"]
-    if last.statistic == "count" and last.group:
-        return ["fu_value", "fu_percent_rows"] if last.where else ["fu_value"]
+    if last.statistic == "count":
+        return ["fu_value", "fu_percent_rows"]
     if last.statistic not in csv.STATISTICS:
         return []
     names = ["fu_draw"]
@@ -305,18 +313,14 @@ def follow_up(rng: Random, table: Table, last: Request, name: str) -> Request:
         slots["n"] = csv.threshold(rng, table, last.column)
         request = csv.count(f"count_{name[3:]}", last.column, slots["n"])
     elif name == "fu_value":
-        group = last.group if last.where else rng.choice(table.categories)
-        slots["v"] = str(rng.choice(table.values(group)))
+        group = last.group if last.where else ""
+        slots["v"] = str(rng.choice(table.values(group or rng.choice(table.categories))))
         if last.statistic == "count":
-            request = of_value_count(last.group, slots["v"])
-            request.where = slots["v"]
+            request = of_value_count(group, slots["v"])
         else:
             request = csv.statistic(last.statistic, last.column, where=(group, slots["v"]))
     elif name == "fu_percent_rows":
-        code = f"print(round((df[{quote(last.group)}] == {quote(last.where)}).mean() * 100, 4))"
-        request = Request(
-            {}, [code], lambda out: f"The share of rows with {last.group} {last.where} is {out} percent."
-        )
+        request = _share(last.group, last.where)
     elif name == "fu_chart" or (name == "fu_draw" and last.group and not last.where):
         call = csv.STATISTICS[last.statistic][0]
         lines = [

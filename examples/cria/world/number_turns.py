@@ -10,7 +10,7 @@ from . import words
 from .answers import failure
 from .conversation import Conversation
 from .math_intents import DATES, MATH, MORE_DATES, MORE_MATH, MORE_TEXT, OVER_LIST, TEXT, Maker
-from .phrases import bank, bend, say
+from .phrases import bank, bend, fill, say
 
 _WEIGHTS = {
     "expr": 8,
@@ -43,7 +43,7 @@ def _compute(talk: Conversation, text: str, code: str, sentence: Callable[[str],
 def _number_words(rng: Random, slots: dict[str, str]) -> dict[str, str]:
     """Now and then a number with thousands separators."""
     return {
-        k: f"{int(v):,}" if k in {"a", "b"} and v.isdigit() and int(v) > 999 and rng.random() < 0.15 else v
+        k: f"{int(v):,}" if k in {"a", "b"} and v.isdigit() and int(v) > 999 and rng.random() < 0.25 else v
         for k, v in slots.items()
     }
 
@@ -52,7 +52,15 @@ def _plain(talk: Conversation, makers: dict[str, Maker]) -> None:
     """A question of the second bank."""
     intent = talk.rng.choice(list(makers))
     slots, code = makers[intent](talk.rng)
-    _compute(talk, say(talk.rng, "more", intent, slots), code, lambda out: f"The answer is {out}.")
+    _compute(talk, _ask(talk.rng, "more", intent, slots), code, lambda out: f"The answer is {out}.")
+
+
+def _ask(rng: Random, name: str, intent: str, slots: dict[str, str]) -> str:
+    """A question about a text, which stands without quotes now and then where it comes last."""
+    template = bend(rng, rng.choice(bank(name)[intent]))
+    if template.endswith((": {s}", ", {s}")) and rng.random() < 0.6:
+        slots = slots | {"s": slots["s"].strip("'\"")}
+    return fill(template, slots | {thing: words.word(rng) for thing in ("thing", "other")})
 
 
 def math_turn(talk: Conversation) -> None:
@@ -142,7 +150,7 @@ def text_turn(talk: Conversation) -> None:
     names = [name for name in TEXT if name in bank("text")]
     intent = rng.choices(names, [_WEIGHTS.get(name, 1) for name in names])[0]
     slots, code = TEXT[intent](rng)
-    _compute(talk, say(rng, "text", intent, slots), code, lambda out: _result_sentence(intent, slots, out))
+    _compute(talk, _ask(rng, "text", intent, slots), code, lambda out: _result_sentence(intent, slots, out))
     if set(slots) == {"s"} and rng.random() < 0.3:
         if rng.random() < 0.5:
             fresh, code = TEXT[intent](rng)

@@ -104,7 +104,7 @@ def fill(template: str, slots: dict[str, str]) -> str:
     return re.sub(r"\{(\w+)\}", lambda match: slots[match[1]], template)
 
 
-def _typo(rng: Random, text: str) -> str:
+def typo(rng: Random, text: str) -> str:
     """Swap or drop one letter in one ordinary word."""
     spots = [m.start() for m in re.finditer(r"(?<=[a-z])[a-z](?=[a-z]{2})", text)]
     if not spots:
@@ -120,7 +120,7 @@ def _typo(rng: Random, text: str) -> str:
 def bend(rng: Random, template: str) -> str:
     """Vary a phrasing before its slots are filled: greeting, thanks, case, punctuation, a typo."""
     if rng.random() < 0.06:
-        template = _typo(rng, template) if "{" not in template else _typo_around(rng, template)
+        template = typo(rng, template) if "{" not in template else _typo_around(rng, template)
     if rng.random() < 0.14:
         before = rng.choice(_BEFORE)
         if before.endswith((", ", "Please ", "And ", ": ", "hey ", "pls ")) and not template.startswith(
@@ -128,7 +128,7 @@ def bend(rng: Random, template: str) -> str:
         ):
             template = template[:1].lower() + template[1:]
         template = before + template
-    elif len(template) > 24 and rng.random() < 0.07:
+    elif len(template) > 24 and rng.random() < 0.1:
         template = _lead(rng) + " " + template
     if rng.random() < 0.1:
         template = template + rng.choice(_AFTER)
@@ -152,7 +152,7 @@ def _typo_around(rng: Random, template: str) -> str:
     spots = [i for i, part in enumerate(parts) if not part.startswith("{") and len(part) > 6]
     if spots:
         at = rng.choice(spots)
-        parts[at] = _typo(rng, parts[at])
+        parts[at] = typo(rng, parts[at])
     return "".join(parts)
 
 

@@ -12,7 +12,7 @@ from .answers import failure
 from .concepts import implied, plural
 from .conversation import Conversation
 from .more_intents import MORE, follow_up, follow_ups
-from .phrases import bank, bend, fill, say
+from .phrases import bank, bend, fill, say, typo
 from .tables import Table
 
 LOOK = "for c in df:\n    print(repr(c), df[c].unique()[: 2 if df[c].dtype.kind in 'if' else 6].tolist())"
@@ -163,7 +163,7 @@ def _follow_up(
     if last.statistic in csv.STATISTICS:
         options += [f"fu_{name}" for name in csv.STATISTICS if name != last.statistic] + ["fu_hist", "fu_box"]
         options += ["fu_column"] * 4 + ["fu_scatter"] * 2 if others else []
-        options += ["fu_group", "fu_where", "fu_where"] if not last.group else []
+        options += ["fu_group", "fu_where", "fu_where"] if not last.group and not last.where else []
     if not options:
         return None
     name = rng.choices(options, [4 if name in favoured else 1 for name in options])[0]
@@ -228,14 +228,26 @@ def _lost_state(talk: Conversation, made: list[csv.Request], table: Table) -> No
 
 
 def _wrong_column(talk: Conversation, made: list[csv.Request]) -> None:
-    """A first try with a misspelt column (not learned), then a look at the header."""
+    """A first try or two with a misspelt column (not learned), then a look at the header."""
     code = "\n".join(line for request in made for line in request.code)
     names = re.findall(r'df\["([^"]+)"\]', code)
     if not names:
         return
-    wrong = names[0].lower() + "s" if talk.rng.random() < 0.5 else words.word(talk.rng)
-    talk.code(code.replace(f'["{names[0]}"]', f'["{wrong}"]'), learn=False)
-    talk.code(LOOK)
+    wrong = _garbled(talk.rng, names[0])
+    for _ in range(talk.rng.choice([1, 1, 1, 2])):
+        talk.code(code.replace(f'["{names[0]}"]', f'["{wrong}"]'), learn=False)
+        talk.code(LOOK)
+
+
+def _garbled(rng: Random, column: str) -> str:
+    """What a model makes of a column's name that it does not copy with care."""
+    parts = re.split("([_ ])", column)
+    if len(parts) > 1 and rng.random() < 0.4:
+        return rng.choice([parts[0], parts[-1], f"{words.word(rng)}_{parts[-1]}"])
+    roll = rng.random()
+    if roll < 0.4:
+        return typo(rng, column)
+    return column.lower() + "s" if roll < 0.6 else words.word(rng)
 
 
 def table_turns(talk: Conversation, tables: list[Table], turns: int) -> None:
@@ -266,9 +278,9 @@ def table_turns(talk: Conversation, tables: list[Table], turns: int) -> None:
             talk.user(text, [t.file for t in tables] if turn == 0 else ())
         if not loaded:
             look(talk, table)
-        elif rng.random() < 0.025:
+        elif rng.random() < 0.02:
             _lost_state(talk, made, table)
-        elif rng.random() < 0.03:
+        if rng.random() < 0.045:
             _wrong_column(talk, made)
         _finish(talk, made)
         last = made[0] if len(made) == 1 and made[0].statistic else None

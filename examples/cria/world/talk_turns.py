@@ -185,11 +185,15 @@ def _framed(rng: Random, question: str) -> tuple[str, str]:
 
 def chat_turn(talk: Conversation, intent: str) -> None:
     """Small talk, or something outside the model's world."""
-    talk.user(
-        bend(talk.rng, talk.rng.choice(bank("chat")[intent]))
-        if intent != "hello"
-        else talk.rng.choice(bank("chat")[intent])
-    )
+    rng = talk.rng
+    text = rng.choice(bank("chat")[intent])
+    slots = {
+        "q": words.phrase(rng, 1, 4),
+        "w": words.word(rng),
+        "p": words.proper(rng),
+        "l": rng.choice(words.known("languages")),
+    }
+    talk.user(fill(text if intent == "hello" else bend(rng, text), slots))
     talk.answer(CHAT[intent])
 
 

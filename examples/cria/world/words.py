@@ -40,6 +40,13 @@ def syllables(rng: Random) -> str:
     return "".join(parts) + (rng.choice(_CONSONANTS) if rng.random() < 0.5 else "")
 
 
+def accented(rng: Random) -> str:
+    """A pronounceable word with a letter that English does not have."""
+    text = syllables(rng)
+    at = rng.choice([at for at, letter in enumerate(text) if letter in _VOWELS])
+    return text[:at] + rng.choice("äöüéèáíóúåøæñçšžłı") + text[at + 1 :]
+
+
 def letters(rng: Random) -> str:
     """Random letters, one to eight of them."""
     return "".join(rng.choice(string.ascii_lowercase) for _ in range(rng.randint(1, 8)))
@@ -50,6 +57,8 @@ def word(rng: Random) -> str:
     roll = rng.random()
     if roll < 0.65:
         return rng.choice(english())
+    if roll < 0.67:
+        return accented(rng)
     return syllables(rng) if roll < 0.88 else letters(rng)
 
 

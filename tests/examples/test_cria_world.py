@@ -1,0 +1,165 @@
+"""The world that the embedded model is trained on: what its questions ask for is what its code does."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sys
+from pathlib import Path
+from random import Random
+
+import pandas as pd
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+RECIPE = Path(__file__).parents[2] / "examples" / "cria"
+sys.path.insert(0, str(RECIPE))
+
+from grow import grow  # noqa: E402
+from world import csv_intents, linked, more_intents, number_turns, words  # noqa: E402
+from world.math_intents import MORE_MATH, TEXT  # noqa: E402
+from world.tables import Table  # noqa: E402
+
+FLATS = Table(
+    "flats.csv",
+    pd.DataFrame(
+        {"street": ["Elm", "Oak", "Bay"], "area": [30.5, 80.0, 55.0], "part": ["West", "Old", "West"]}
+    ),
+    ["area"],
+    ["street", "part"],
+)
+
+
+def run(code: list[str]) -> str:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec("\n".join(code), {"df": FLATS.frame, "pd": pd})
+    return out.getvalue().strip()
+
+
+def test_a_value_is_found_in_whichever_column_it_stands() -> None:
+    assert run(more_intents.of_value_count("", "West").code) == "2"
+    assert run(csv_intents.statistic("mean", "area", where=("", "West")).code) == "42.75"
+    assert run(csv_intents.statistic("mean", "area", where=("street", "Oak")).code) == "80.0"
+
+
+@pytest.mark.parametrize("intent", ["count_of_value", "share_of_value", "count_not_value"])
+def test_questions_about_a_value_without_its_column(intent) -> None:
+    for seed in range(12):
+        request = more_intents.MORE[intent](Random(seed), FLATS)
+        assert request is not None
+        value = request.slots["v"]
+        rows = int((FLATS.frame == value).any(axis=1).sum())
+        expected = {
+            "count_of_value": rows,
+            "share_of_value": round(rows / 3 * 100, 4),
+            "count_not_value": 3 - rows,
+        }[intent]
+        assert float(run(request.code)) == expected
+        assert value in request.answer("1")
+
+
+def test_a_follow_up_for_another_value_keeps_to_the_form_of_the_first() -> None:
+    first = more_intents.of_value_count("", "West")
+    assert more_intents.follow_ups(FLATS, first) == ["fu_value", "fu_percent_rows"]
+    other = more_intents.follow_up(Random(1), FLATS, first, "fu_value")
+    assert "any(axis=1)" in other.code[0]
+    share = more_intents.follow_up(Random(1), FLATS, first, "fu_percent_rows")
+    assert run(share.code) == "66.6667"
+
+
+def test_what_is_looked_up_first_is_what_the_second_call_takes() -> None:
+    rng, seen = Random(3), 0
+    for _ in range(60):
+        functions = linked.linked(rng)
+        if len(functions) < 2:
+            continue
+        (first, second), conclusion = linked.ask_linked(rng, functions[0])
+        (passed,) = second.arguments.values()
+        assert str(passed) in map(str, json.loads(first.result).values())
+        assert [first.name, second.name] == [function["name"] for function in functions]
+        assert not second.question
+        assert not conclusion
+        seen += 1
+    assert seen > 20
+
+
+def test_the_conclusion_of_a_comparison_is_right() -> None:
+    rng, seen = Random(4), 0
+    for _ in range(80):
+        (function, *more) = linked.linked(rng)
+        if more:
+            continue
+        (first, second), conclusion = linked.ask_linked(rng, function)
+        numbers = [int("".join(filter(str.isdigit, call.result))) for call in (first, second)]
+        names = [next(iter(call.arguments.values())) for call in (first, second)]
+        words_for_more = function["linked"]["more"]
+        wins = max if any(conclusion.endswith(f" is {word}.") for word in words_for_more) else min
+        assert conclusion.startswith(f" {names[numbers.index(wins(numbers))]} is ")
+        seen += 1
+    assert seen > 20
+
+
+def test_a_text_without_quotes_stands_last() -> None:
+    rng, bare = Random(5), 0
+    for _ in range(400):
+        slots, code = TEXT["upper"](rng)
+        asked = number_turns._ask(rng, "text", "upper", slots)
+        literal = code.split('"')[1]
+        assert literal in asked
+        if asked.endswith(f": {literal}") and " " in literal:
+            bare += 1
+    assert bare > 3
+
+
+@pytest.mark.parametrize(
+    ("intent", "value"),
+    [
+        ("bill_sum", lambda a, b, k: a * b + k),
+        ("bill_change", lambda a, b, k: k - a * b),
+        ("left_over", lambda a, b, k: a - b - k),
+    ],
+)
+def test_bills_are_added_up(intent, value) -> None:
+    for seed in range(10):
+        slots, code = MORE_MATH[intent](Random(seed))
+        assert float(run([code])) == pytest.approx(value(*(float(slots[name]) for name in "abk")))
+
+
+def test_accented_words_are_one_letter_off() -> None:
+    for seed in range(30):
+        word = words.accented(Random(seed))
+        assert sum(not letter.isascii() for letter in word) == 1
+
+
+def config(layers: int, neurons: int) -> LlamaConfig:
+    return LlamaConfig(
+        vocab_size=50,
+        hidden_size=16,
+        intermediate_size=neurons,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=64,
+        tie_word_embeddings=True,
+    )
+
+
+@pytest.mark.parametrize(("layers", "neurons"), [(3, 24), (4, 32), (6, 24), (7, 40)])
+def test_a_grown_model_says_what_it_said_and_can_learn_everywhere(layers, neurons) -> None:
+    torch.manual_seed(0)
+    small = LlamaForCausalLM(config(3, 24))
+    large = grow(small, config(layers, neurons))
+    ids = torch.randint(0, 50, (2, 20))
+    torch.testing.assert_close(large(ids).logits, small(ids).logits)
+    large(ids, labels=ids).loss.backward()
+    for layer in large.model.layers:
+        assert layer.self_attn.o_proj.weight.grad.abs().max() > 0
+        assert layer.mlp.down_proj.weight.grad.abs().max(0).values.min() > 0
+
+
+def test_a_model_does_not_shrink() -> None:
+    with pytest.raises(ValueError, match="fewer layers"):
+        grow(LlamaForCausalLM(config(3, 24)), config(2, 24))
