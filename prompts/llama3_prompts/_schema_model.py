@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, Union
+from collections.abc import Mapping
+from typing import Any, Final, Literal, Union
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 _PLAIN: Final[dict[str, Any]] = {
     "string": str,
@@ -15,26 +14,16 @@ _PLAIN: Final[dict[str, Any]] = {
     "boolean": bool,
     "null": None,
 }
-_BOUNDS: Final = {
-    "minimum": "ge",
-    "maximum": "le",
-    "exclusiveMinimum": "gt",
-    "exclusiveMaximum": "lt",
-    "minLength": "min_length",
-    "maxLength": "max_length",
-    "minItems": "min_length",
-    "maxItems": "max_length",
-}
 _MAX_DEPTH: Final = 12
 
 _Schema = Mapping[str, Any]
 
 
 def model_from_schema(name: str, schema: _Schema) -> type[BaseModel]:
-    """A model that accepts what an object schema accepts.
+    """A model that coerces values to the types of an object schema.
 
-    Understood: types, ``enum``, ``const``, ``anyOf``/``oneOf``, ``items``, nested ``properties``,
-    ``required``, local ``$ref`` and numeric and length bounds. What is not understood is not checked.
+    Understood: types, ``enum``, ``const``, ``anyOf``/``oneOf``/``allOf``, ``items``, nested ``properties``,
+    ``required`` and local ``$ref``. All else is for a validator of the whole schema.
 
     Args:
         name: A name for the model.
@@ -44,7 +33,8 @@ def model_from_schema(name: str, schema: _Schema) -> type[BaseModel]:
 
 
 def _object_model(name: str, schema: _Schema, root: _Schema, depth: int) -> type[BaseModel]:
-    required = set(schema.get("required", ()))
+    named = schema.get("required")
+    required = set(named) if isinstance(named, list) else set()
     fields: dict[str, Any] = {}
     for i, (key, value) in enumerate(schema.get("properties", {}).items()):
         default = ... if key in required else None
@@ -63,21 +53,23 @@ def _annotation(schema: Any, root: _Schema, depth: int) -> Any:
     for key in ("anyOf", "oneOf"):
         if schema.get(key):
             return _union([_annotation(option, root, depth + 1) for option in schema[key]])
+    if isinstance(schema.get("allOf"), list):
+        return _annotation(_merged(schema), root, depth + 1)
     values = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
     if values and all(isinstance(value, (str, int, bool, type(None))) for value in values):
         return Literal[tuple(values)]
-    if values:
-        return Annotated[Any, AfterValidator(functools.partial(_one_of, values))]
     kinds = schema.get("type")
     if isinstance(kinds, list):
         return _union([_annotation({**schema, "type": kind}, root, depth) for kind in kinds])
-    return _bounded(_of_type(kinds, schema, root, depth), schema)
+    return Any if values else _of_type(kinds, schema, root, depth)
 
 
-def _one_of(values: Sequence[Any], value: Any) -> Any:
-    if value not in values:
-        raise ValueError(f"should be one of {', '.join(map(repr, values))}")
-    return value
+def _merged(schema: _Schema) -> _Schema:
+    """What all of ``allOf`` say together, as far as types go."""
+    whole = {key: value for key, value in schema.items() if key != "allOf"}
+    for part in schema["allOf"]:
+        whole |= part if isinstance(part, Mapping) else {}
+    return whole
 
 
 def _of_type(kind: Any, schema: _Schema, root: _Schema, depth: int) -> Any:
@@ -86,13 +78,6 @@ def _of_type(kind: Any, schema: _Schema, root: _Schema, depth: int) -> Any:
     if kind == "object":
         return _object_model("Nested", schema, root, depth) if schema.get("properties") else dict[str, Any]
     return _PLAIN.get(kind, Any) if isinstance(kind, str) else Any
-
-
-def _bounded(annotation: Any, schema: _Schema) -> Any:
-    bounds: dict[str, Any] = {
-        _BOUNDS[key]: value for key, value in schema.items() if key in _BOUNDS and not isinstance(value, bool)
-    }
-    return Annotated[annotation, Field(**bounds)] if bounds else annotation
 
 
 def _union(options: list[Any]) -> Any:

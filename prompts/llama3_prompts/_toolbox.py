@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
+from llama3_prompts._mending import mended
 from llama3_prompts._schema_model import model_from_schema
-
-if TYPE_CHECKING:
-    from langchain_core.tools import BaseTool
-
-ToolLike: TypeAlias = "BaseTool | Callable[..., Any] | type[BaseModel] | Mapping[str, Any]"
+from llama3_prompts._tool_model import Problems, ToolLike, check_signature, schema_problems, tool_model
 
 CODE_INTERPRETER: Final = "code_interpreter"
 BUILTIN_TOOLS: Final = ("brave_search", "wolfram_alpha")
@@ -36,11 +33,13 @@ class Tool:
         name: The name the model calls.
         schema: The tool in OpenAI's function form.
         model: Checks and coerces the arguments.
+        problems: What else is wrong with arguments that the model has coerced.
     """
 
     name: str
     schema: Mapping[str, Any]
     model: type[BaseModel]
+    problems: Problems = lambda _: []
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -54,15 +53,28 @@ class Tool:
             names = ", ".join(map(repr, unknown[:_MOST_PROBLEMS]))
             return ArgumentError(f"{self.name}() has no argument {names}; {self._usage()}")
         try:
-            checked = self.model.model_validate(dict(args))
+            checked = self._validated(args)
             values = checked.model_dump(mode="json", by_alias=True, exclude_unset=True)
             json.dumps(values, allow_nan=False)
+            wrong = self.problems(values)
         except ValidationError as error:
-            return ArgumentError(self._explain(error))
+            return self._refused(_listed(error))
         except Exception as error:  # noqa: BLE001 - a tool's own validators may raise anything
             said = str(error) or type(error).__name__
             return ArgumentError(f"{self.name}() cannot use these arguments: {said}")
-        return values
+        return self._refused(wrong) if wrong else values
+
+    def _validated(self, args: Mapping[str, Any]) -> BaseModel:
+        try:
+            return self.model.model_validate(dict(args))
+        except ValidationError as error:
+            again = mended(args, error, self.schema["function"].get("parameters", {}))
+            if again == args:
+                raise
+        return self.model.model_validate(again)
+
+    def _refused(self, problems: Sequence[str]) -> ArgumentError:
+        return ArgumentError(f"{self.name}() " + "; ".join(problems[:_MOST_PROBLEMS]))
 
     @property
     def takes_any(self) -> bool:
@@ -75,14 +87,13 @@ class Tool:
     def _usage(self) -> str:
         return f"it takes: {', '.join(self.parameters)}" if self.parameters else "it takes none"
 
-    def _explain(self, error: ValidationError) -> str:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        wrong = [
-            # How pydantic tried to read a value is of no help to a model.
-            f"argument {'.'.join(map(str, one['loc'])) or 'values'!r}: {one['msg'].split(', unable to')[0]}"
-            for one in found[:_MOST_PROBLEMS]
-        ]
-        return f"{self.name}() " + "; ".join(wrong)
+
+def _listed(error: ValidationError) -> list[str]:
+    return [
+        # How pydantic tried to read a value is of no help to a model.
+        f"argument {'.'.join(map(str, one['loc'])) or 'values'!r}: {one['msg'].split(', unable to')[0]}"
+        for one in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
 
 
 class Toolbox:
@@ -94,7 +105,7 @@ class Toolbox:
         builtin_tools: The tools that the model knows by training.
 
     Raises:
-        ValueError: Two tools have the same name.
+        ValueError: Two tools have the same name, or a function's parameter cannot be given by name.
     """
 
     def __init__(
@@ -183,20 +194,10 @@ def _tool(tool: ToolLike) -> Tool:
     # LangChain's tools take half a second to import, and a chat without custom tools needs none of them.
     from langchain_core.utils.function_calling import convert_to_openai_tool
 
+    check_signature(tool)
     schema = convert_to_openai_tool(tool)
-    name = schema["function"]["name"]
-    return Tool(name, schema, _model(tool, name, schema["function"].get("parameters", {})))
-
-
-def _model(tool: ToolLike, name: str, parameters: Mapping[str, Any]) -> type[BaseModel]:
-    from langchain_core.tools import BaseTool, create_schema_from_function
-
-    own: object = tool.tool_call_schema if isinstance(tool, BaseTool) else tool
-    if callable(own) and not isinstance(own, type):
-        own = create_schema_from_function(name, own, parse_docstring=True, error_on_invalid_docstring=False)
-    if isinstance(own, type) and issubclass(own, BaseModel):
-        return own
-    return model_from_schema(name, parameters)
+    name, parameters = schema["function"]["name"], schema["function"].get("parameters", {})
+    return Tool(name, schema, tool_model(tool, name, parameters), schema_problems(tool, name, parameters))
 
 
 def _builtin(name: str) -> Tool:

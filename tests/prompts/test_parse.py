@@ -398,7 +398,7 @@ SCHEMA = {
         ),
         (
             '"paint", "parameters": {"colour": "red", "schema": [1, 2, 3]}',
-            "paint() argument 'schema': List should",
+            "paint() argument 'schema': [1, 2, 3] is too long (maxItems is 2)",
         ),
         (
             '"paint", "parameters": {"colour": "red", "who": {"age": "7"}}',

@@ -1,4 +1,4 @@
-"""Functions for questions that take two calls: a number looked up first and used next, two values compared."""
+"""Questions that take two calls: a number looked up first and used next, or two values compared."""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ from llama3_prompts._parser._message import MessageBuilder
 from llama3_prompts._parser._outcome import Outcome, code_call, goes_on
 from llama3_prompts._parser._scanner import Place, Scanner, Verdict
 from llama3_prompts._tokenizer import CONTROLS, END_HEADER, IGNORED, PYTHON_TAG, START_HEADER, TERMINATORS
-from llama3_prompts._toolbox import BUILTIN_TOOLS, CODE_INTERPRETER, Toolbox, ToolLike
+from llama3_prompts._tool_model import ToolLike
+from llama3_prompts._toolbox import BUILTIN_TOOLS, CODE_INTERPRETER, Toolbox
 from llama3_prompts.events import Event
 
 _TRIGGER: Final = re.compile(r"[{\[<]|(?<![^\n])`")
