@@ -117,7 +117,12 @@ class ChatTemplate:
     def _render(self, turns: Sequence[Turn], mark: str = "", **options: Any) -> str:
         """The template's text, with ``mark`` within whatever in content could be a control token."""
         settings = {**self._marked(self._options, mark), **options}
-        return self._tokenizer.apply_chat_template(self._marked(turns, mark), tokenize=False, **settings)
+        try:
+            return self._tokenizer.apply_chat_template(self._marked(turns, mark), tokenize=False, **settings)
+        except Exception as error:
+            raise ValueError(
+                f"the tokenizer's chat template refuses this conversation ({error}); leave template= at 'own'"
+            ) from error
 
     def _marked(self, value: Any, mark: str) -> Any:
         if isinstance(value, str):

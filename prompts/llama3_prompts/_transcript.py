@@ -148,8 +148,8 @@ class Transcript:
 
     @property
     def messages(self) -> list[BaseMessage]:
-        """The messages, the system message first, one for each of `spans`."""
-        return list(self._messages)
+        """Copies of the messages, the system message first, one for each of `spans`."""
+        return copy.deepcopy(self._messages)
 
     @property
     def spans(self) -> tuple[Span, ...]:
@@ -182,6 +182,7 @@ class Transcript:
             ValueError: It holds an image, and the family or the tokenizer knows none.
         """
         if isinstance(message, AIMessage):
+            count_images(message)
             self._add_foreign(message)
             return
         for kind, role in _ROLES:
@@ -338,7 +339,7 @@ class Transcript:
         start = len(self._ids) if self._spans else 0
         self._ids += ids
         self._spans.append(Span(start, len(self._ids)))
-        self._messages.append(message)
+        self._messages.append(copy.deepcopy(message))
         if isinstance(message, AIMessage):
             self._calls = max(self._calls, _last_call(message))
 

@@ -17,6 +17,7 @@ from typing import Final, Literal
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
 from llama3_prompts._codec import Codec
+from llama3_prompts._content import count_images
 from llama3_prompts._tokenizer import BEGIN_OF_TEXT, EOT
 from llama3_prompts._toolbox import CODE_INTERPRETER
 
@@ -97,9 +98,9 @@ _SECTION: Final = re.compile(
 )
 _BREAKS: Final = r"\n\r\v\f\x1c-\x1e\x85\u2028\u2029"
 _ROLE: Final = re.compile(rf"(^|[{_BREAKS}])([^\S{_BREAKS}]*(?:User|Agent)\s*:)", re.I)
-_VERDICT: Final = re.compile(r"\s*(safe|unsafe)(?![\w-])(.*)", re.I | re.S)
+_VERDICT: Final = re.compile(r"[\s*_`'\"]*(safe|unsafe)(?![\w-])(.*)", re.I | re.S)
 _UNSAFE: Final = re.compile(r"unsafe", re.I)
-_CODE: Final = re.compile(r"\bS\s?(\d{1,3})\b", re.I)
+_CODE: Final = re.compile(r"\b(S\s(?=\d)|[A-Z]{1,2})(\d{1,3})\b", re.I)
 
 
 def guard_text(messages: Sequence[BaseMessage], categories: Sequence[Category] = CATEGORIES_8B) -> str:
@@ -115,7 +116,8 @@ def guard_text(messages: Sequence[BaseMessage], categories: Sequence[Category] =
         categories: What counts as unsafe: those the model was trained on, fewer, or others.
 
     Raises:
-        ValueError: There is no category, or the conversation does not begin with a person.
+        ValueError: There is no category, the conversation does not begin with a person, or a message holds
+            an image, which this guard cannot see.
     """
     if not categories:
         raise ValueError("there is no category left to check; do not ask the guard")
@@ -176,7 +178,11 @@ def read_verdict(text: str) -> GuardVerdict:
     match = _VERDICT.match(text)
     if match is None:
         return GuardVerdict("error", (), text)
-    codes = tuple(dict.fromkeys(f"S{int(number)}" for number in _CODE.findall(match[2])))
+    codes = tuple(
+        dict.fromkeys(
+            f"{letters.strip().upper()}{int(number)}" for letters, number in _CODE.findall(match[2])
+        )
+    )
     if match[1].lower() == "safe" and not codes and not _UNSAFE.search(match[2]):
         return GuardVerdict("safe", (), text)
     return GuardVerdict("unsafe", codes, text)
@@ -197,6 +203,8 @@ def _turns(messages: Iterable[BaseMessage]) -> list[tuple[str, str]]:
 
 
 def _said(message: BaseMessage) -> str:
+    if count_images(message):
+        raise ValueError("Llama Guard 3 reads text only; an image cannot be judged")
     text = str(message.text)
     if isinstance(message, ToolMessage):
         return f"Tool result: {text}"

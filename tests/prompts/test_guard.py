@@ -146,6 +146,10 @@ VERDICTS = [
     ("safe\nS3", "unsafe", ("S3",)),
     ("safe or unsafe", "unsafe", ()),
     ("safe.\nUser: x unsafe", "unsafe", ()),
+    ("unsafe\nO3, c12", "unsafe", ("O3", "C12")),
+    ("unsafe, or 3 of them", "unsafe", ()),
+    ("**unsafe**\nS1", "unsafe", ("S1",)),
+    ('"safe"', "safe", ()),
     ("", "error", ()),
     ("I cannot say", "error", ()),
     ("safety first", "error", ()),
@@ -162,4 +166,12 @@ def test_verdicts(text: str, decision: str, codes: tuple[str, ...]) -> None:
 
 @given(st.text())
 def test_any_answer_is_read(text: str) -> None:
-    assert read_verdict(text).safe <= text.strip().lower().startswith("safe")
+    assert read_verdict(text).safe <= text.strip(" \t\r\n\v\f\x1c\x1d\x1e\x1f\x85*_`'\"").lower().startswith(
+        "safe"
+    )
+
+
+def test_what_the_guard_cannot_see_is_not_judged() -> None:
+    picture = HumanMessage([{"type": "text", "text": "look"}, {"type": "image", "url": "a.png"}])
+    with pytest.raises(ValueError, match="reads text only"):
+        guard_text([picture])

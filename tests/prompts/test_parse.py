@@ -73,6 +73,12 @@ CASES = [
     Case("fenced between words", f"So:\n```json\n{MIX_JSON}\n```\nDone.", "So:\n\nDone.", [MIX]),
     Case("two fenced calls", f"```json\n{MIX_JSON}\n```\n```json\n{PING}\n```", calls=[MIX, ("ping", {})]),
     Case("calls in one fence", f"```json\n{MIX_JSON}\n{PING}\n```", calls=[MIX, ("ping", {})]),
+    Case("fence of tildes", f"~~~json\n{MIX_JSON}\n~~~", calls=[MIX]),
+    Case("fence of four", f"````\n{MIX_JSON}\n````\nok", "\nok", [MIX]),
+    Case("a fence in a fence", f"````\n```\n{MIX_JSON}\n```\n````", f"````\n```\n{MIX_JSON}\n```\n````"),
+    Case("the other fence", f"~~~\n```\n{MIX_JSON}\n~~~", f"~~~\n```\n{MIX_JSON}\n~~~"),
+    Case("struck out", "~~no~~ ~ yes\n~\n~~ no", "~~no~~ ~ yes\n~\n~~ no"),
+    Case("fenced code, tildes", T + "~~~python\nprint(1)\n~~~", calls=code("print(1)")),
     Case("fence left open", f"```json\n{MIX_JSON}", calls=[MIX]),
     Case("fenced, unknown", '```\n{"name": "x", "parameters": {}}\n```', bad=[("x", "unknown tool")]),
     Case(
@@ -202,7 +208,7 @@ CASES = [
     Case(
         "no such argument", '{"name": "ping", "parameters": {"a": 1}}', bad=[("ping", "has no argument 'a'")]
     ),
-    Case("nearly a call", '{"name": "mix"}', bad=[("mix", "this JSON is not a call")]),
+    Case("nearly a call", '{"name": "mix"}', bad=[("mix", "the call has no object")]),
     Case("wrong shape after the tag", T + '{"status": "ok"}', bad=[(None, "this JSON is not a call")]),
     Case(
         "single quotes around keys",
@@ -414,6 +420,70 @@ def test_every_kind_of_tool_checks_its_arguments(call: str, expected: dict[str, 
         assert message.tool_calls[0]["args"] == expected
     else:
         assert str(message.invalid_tool_calls[0]["error"]).startswith(expected)
+
+
+NEAR_CALLS = [
+    ('{"name": "mix", "a": 1, "n": 2}', "the call has no object of arguments"),
+    ('{"type": "function", "name": "note", "text": "x", "meta": {"k": [1]}}', "the call has no object"),
+    ('{name: "mix", parameters: {a: 1, n: 2}}', "not valid JSON"),
+    ("{'name': 'mix', 'parameters': {'a': 1}}", "not valid JSON"),
+    ("{“name”: “mix”, “parameters”: {“a”: 1}}", "not valid JSON"),
+    ('{ type: "function", name: "mix", parameters: {} }', "not valid JSON"),
+    ('{"name": "mix", "parameters": {}, "arguments": {}}', "has both 'parameters' and 'arguments'"),
+    ('{"name": "mix", "parameters": [1, 2]}', "the arguments of mix() are no object"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), NEAR_CALLS)
+def test_what_is_nearly_a_call_comes_back_with_what_to_mend(tools: Tools, text: str, said: str) -> None:
+    message = parse(text, tools)
+    assert said in str(message.invalid_tool_calls[0]["error"])
+    assert message.invalid_tool_calls[0]["args"] == text
+    assert not message.content
+    assert not message.tool_calls
+
+
+@pytest.mark.parametrize("text", [text for text, _ in NEAR_CALLS if '"parameters": {}' not in text])
+def test_among_words_it_is_text(tools: Tools, text: str) -> None:
+    for said in (f"{text} is the form.", f"It is {text} in short."):
+        message = parse(said, tools)
+        assert (message.content, message.tool_calls, message.invalid_tool_calls) == (said, [], [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name": "mix", "legs": 4}',
+        '{"a": 1, "name": "mix"}',
+        '{"name": "desk", "a": 1}',
+        "{name}",
+        "{name: value}",
+        "{nameless: 1}",
+        '{name: "desk", parameters: {}}',
+        "{type}",
+        "{names: 'mix', }",
+        '{"name": "mix", "description": "Mixes.", "a": 1}',
+    ],
+)
+def test_what_only_looks_a_little_like_a_call_is_text(tools: Tools, text: str) -> None:
+    message = parse(text, tools)
+    assert (message.content, message.tool_calls, message.invalid_tool_calls) == (text, [], [])
+
+
+def test_broken_brackets_after_the_tag_are_a_broken_call(tools: Tools) -> None:
+    message = parse(T + 'brave_search.call(query="x"]\nThat is all.', tools, code_interpreter=False)
+    assert "brackets do not match" in str(message.invalid_tool_calls[0]["error"])
+    assert message.invalid_tool_calls[0]["args"] == 'query="x"]'
+    assert not message.tool_calls
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [(r"a\bc", "a\bc"), (r"\x41\u00e9", "Aé"), (r"\N{BULLET}", "•"), (r"\101\0", "A\0"), (r"\q", "\\q")],
+)
+def test_escapes_of_python(tools: Tools, written: str, meant: str) -> None:
+    message = parse(f'[note(text="{written}")]', tools)
+    assert message.tool_calls[0]["args"] == {"text": meant}
 
 
 @pytest.mark.parametrize("depth", [60, 300, 700, 950, 1500, 5000])

@@ -90,6 +90,21 @@ def test_json_arguments_flow_as_they_are_written(tools: Tools) -> None:
     assert parser.feed("; then") == [TextDelta("; then")]
 
 
+def test_a_builtins_arguments_flow_where_no_code_can_come(tools: Tools) -> None:
+    parser = StreamParser(tools, code_interpreter=False)
+    assert parser.feed(T + "brave_search.call(query=") == []
+    assert parser.feed('"lla') == [ToolCallDelta(0, "brave_search", 'query="lla')]
+    assert parser.feed("ma") == [ToolCallDelta(0, None, "ma")]
+    assert parser.feed('")') == [ToolCallDelta(0, None, '"')]
+    assert parser.finish().tool_calls[0]["args"] == {"query": "llama"}
+
+
+def test_without_the_tag_a_builtin_may_still_be_mentioned(tools: Tools) -> None:
+    parser = StreamParser(tools)
+    assert parser.feed('brave_search.call(query="x")') == []
+    assert text_of(parser.feed(" is how")) == 'brave_search.call(query="x") is how'
+
+
 def test_a_broken_tag_shows_no_closing_tag(tools: Tools) -> None:
     events, message = run(["<function=mix>{{", '"a": 1}</func', "tion>"], tools)
     assert args_of(events) == {0: ("mix", "{")}

@@ -180,6 +180,7 @@ def test_state_keeps_the_template_and_its_date(tokenizer: Any, tools: list[Any])
             "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}",
             "does not write one block a message",
         ),
+        ("{{ raise_exception('no system messages here') }}", "refuses this conversation .no system messages"),
     ],
 )
 def test_templates_that_cannot_be_followed(tokenizer: Any, template: str | None, problem: str) -> None:

@@ -242,6 +242,30 @@ def test_what_cannot_be_said_is_refused(
         make(tools=[tools[2], tools[2]])
 
 
+@pytest.mark.parametrize("part", [{"type": "image_url", "image_url": {"url": "a"}}, {"type": "audio"}])
+def test_what_an_answer_cannot_hold_is_refused(make: MakeTranscript, part: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=r"no '.*' in a AIMessage"):
+        make().append(AIMessage([{"type": "text", "text": "see"}, part]))
+
+
+def test_calls_and_thoughts_among_the_parts_of_an_answer_are_no_hindrance(make: MakeTranscript) -> None:
+    transcript = make()
+    parts = [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "see"}, {"type": "tool_use"}]
+    transcript.append(AIMessage(parts))
+    assert transcript.codec.decode(transcript.ids).endswith("\n\nsee<|eot_id|>")
+
+
+def test_nobody_can_change_a_message_afterwards(make: MakeTranscript) -> None:
+    transcript, said = make(), HumanMessage("one")
+    transcript.append(said)
+    twin = transcript.branch()
+    said.content = twin.messages[-1].content = transcript.messages[-1].content = "two"
+    generated = transcript.add_generated([17, EOT])
+    generated.content = "three"
+    assert [message.text for message in transcript.messages[1:]] == ["one", transcript.codec.decode([17])]
+    assert twin.messages[-1].text == "one"
+
+
 def test_the_parser_of_a_transcript_gives_the_same_message(make: MakeTranscript, tools: list[Any]) -> None:
     transcript = make(tools=tools, code_interpreter=True)
     ids = [*transcript.codec.encode('Sure. {"name": "ping", "parameters": {}}'), EOT]

@@ -14,8 +14,13 @@ from llama3_prompts._parser._outcome import Bad, Call, Outcome, cut_off
 from llama3_prompts._parser._scanner import Place, Stream, Verdict
 
 _OPENING: Final = "{"
-_SINGLE_QUOTED: Final = re.compile(
-    r"\{\s*(?:'type'\s*:\s*'function'\s*,\s*)?'(?:name|function)'\s*:\s*'([\w.-]+)'\s*,"
+_QUOTE: Final = "['\"“”‘’]?"
+_MISQUOTED: Final = re.compile(
+    rf"\{{\s*(?:{_QUOTE}type{_QUOTE}\s*:\s*{_QUOTE}function{_QUOTE}\s*,\s*)?"
+    rf"{_QUOTE}(?:name|function){_QUOTE}\s*:\s*{_QUOTE}([\w.-]+){_QUOTE}\s*,"
+)
+_FIRST_KEY: Final = re.compile(
+    rf"{_QUOTE}(?:t|ty|typ|n|na|nam|f|fu|fun|func|funct|functi|functio|(?:type|name|function){_QUOTE}\s{{0,8}}:?)?"
 )
 
 
@@ -46,7 +51,9 @@ class JsonCalls:
     """Follows ``{...}`` or ``[{...}, {...}]``.
 
     An object is a call when it has only a call's keys, the name of a tool, and an object of arguments. With
-    the name known and the arguments begun it stays a call, though it may turn out a broken one.
+    the name known and the arguments begun it stays a call, though it may turn out a broken one. Where nothing
+    else is said, a call whose arguments stand beside its name, or whose keys are not quoted as in JSON, is a
+    broken one too.
     """
 
     def __init__(self, place: Place) -> None:
@@ -60,6 +67,7 @@ class JsonCalls:
         self._stray = False
         self._broken = False
         self._quoted: Brackets | None = None
+        self._first_key: str | None = None
 
     @property
     def committed(self) -> bool:
@@ -71,10 +79,12 @@ class JsonCalls:
 
     def feed(self, char: str) -> Verdict:
         if self._quoted:
-            return self._quoted.feed(char)
+            return self._misquoted(self._quoted, char)
         verdict = self._structure.feed(char, self)
-        if verdict is Verdict.FAIL and char == "'" and self._may_be_python():
-            return self._go_on_as_python(char)
+        if verdict is Verdict.FAIL and self._may_be_misquoted():
+            self._quoted, self._first_key = Brackets(), ""
+            self._quoted.feed(_OPENING)
+            return self._misquoted(self._quoted, char)
         if verdict is Verdict.FAIL and self.committed:
             self._broken = True
             self._structure.loosen()
@@ -84,6 +94,8 @@ class JsonCalls:
         return verdict
 
     def skip(self, text: str, at: int) -> int:
+        if self._first_key is not None:
+            return at
         return self._quoted.skip(text, at) if self._quoted else self._structure.skip(text, at)
 
     def go_on(self, char: str) -> Verdict:
@@ -92,7 +104,7 @@ class JsonCalls:
 
     def outcomes(self, raw: str) -> list[Outcome] | None:
         if self._quoted:
-            return self._in_single_quotes(raw)
+            return self._misquoted_call(raw)
         if self._broken:
             return self._broken_calls(raw, truncated=False)
         texts = [item.text(raw) for item in self._objects]
@@ -108,7 +120,7 @@ class JsonCalls:
 
     def unfinished(self, raw: str, *, truncated: bool) -> list[Outcome] | None:
         if self._quoted:
-            found = self._in_single_quotes(raw)
+            found = self._misquoted_call(raw)
             return found and [cut_off(found[0].name, raw, truncated=truncated)]
         if self.committed:
             return self._broken_calls(raw, truncated=truncated)
@@ -118,18 +130,22 @@ class JsonCalls:
             return [cut_off(name, raw, truncated=truncated)]
         return None
 
-    def _may_be_python(self) -> bool:
+    def _may_be_misquoted(self) -> bool:
         first = len(self._objects) == 1 and self._objects[0].key is None
         return first and self._base == 1 and self._place.alone
 
-    def _go_on_as_python(self, char: str) -> Verdict:
-        """A first key in single quotes: no JSON, but perhaps what the model took for a call."""
-        self._quoted = Brackets()
-        self._quoted.feed(_OPENING)
-        return self._quoted.feed(char)
+    def _misquoted(self, quoted: Brackets, char: str) -> Verdict:
+        """A first key that is not quoted as in JSON: followed as long as it may be a call's."""
+        if self._first_key is not None:
+            self._first_key += char
+            if not _FIRST_KEY.fullmatch(self._first_key):
+                return Verdict.FAIL
+            if char == ":":
+                self._first_key = None
+        return quoted.feed(char)
 
-    def _in_single_quotes(self, raw: str) -> list[Outcome] | None:
-        named = _SINGLE_QUOTED.match(raw)
+    def _misquoted_call(self, raw: str) -> list[Outcome] | None:
+        named = _MISQUOTED.match(raw)
         if named is None or not self._known(named[1]):
             return None
         return [Bad(named[1], raw, "malformed", why(raw))]
@@ -144,7 +160,7 @@ class JsonCalls:
             item.inner = key
         else:
             return
-        self._data |= key not in KEYS and item.stream is None
+        self._data |= key not in KEYS and item.stream is None and not self._misplaced(item, key)
 
     def on_open(self, depth: int, bracket: str, at: int) -> None:
         if depth == 1 and bracket != _OPENING:
@@ -185,7 +201,7 @@ class JsonCalls:
             if bracket == _OPENING and item.arguments is None:
                 item.arguments, item.depth = at, depth
                 self._commit(item)
-        elif key is not None and item.stream is None:
+        elif key is not None and item.stream is None and not self._misplaced(item, key):
             self._data |= key != "function" or depth != self._base + 1 or bracket != _OPENING
 
     def _named(self, item: _Object, name: str) -> None:
@@ -198,6 +214,11 @@ class JsonCalls:
             return
         item.stream = Stream(len(self._objects) - 1, item.name or "", item.arguments, item.arguments_end)
         self._streams.append(item.stream)
+
+    def _misplaced(self, item: _Object, key: str) -> bool:
+        """Whether a key is an argument's name, where a call's keys are expected."""
+        tool = self._place.toolbox.get(item.name) if item.name and self._place.alone else None
+        return tool is not None and key in tool.parameters
 
     def _known(self, name: str | None) -> bool:
         return name is not None and self._place.toolbox.get(name) is not None

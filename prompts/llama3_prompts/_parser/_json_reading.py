@@ -61,7 +61,23 @@ def read_arguments(source: str) -> Mapping[str, Any] | None:
 
 def shapeless(text: CallText) -> Bad:
     """The error for JSON that should have been a call."""
-    return Bad(text.name, text.source, "malformed", f"this JSON is not a call; write {_FORM}")
+    return Bad(text.name, text.source, "malformed", _misshapen(text))
+
+
+def _misshapen(text: CallText) -> str:
+    try:
+        value = _loads(text.source)
+    except (ValueError, RecursionError):
+        value = None
+    inner = value.get("function", value) if isinstance(value, dict) else None
+    given = [key for key in ARGUMENTS if key in inner] if isinstance(inner, dict) and text.name else None
+    if given is None:
+        return f"this JSON is not a call; write {_FORM}"
+    if len(given) > 1:
+        return f"the call has both {given[0]!r} and {given[1]!r}; write one of them"
+    if given:
+        return f"the arguments of {text.name}() are no object; write {_FORM}"
+    return f"the call has no object of arguments; write {_FORM}"
 
 
 def why(source: str) -> str:
@@ -154,5 +170,5 @@ def _explain(error: ValueError | RecursionError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"the call is not valid JSON ({error.msg} at character {error.pos}); write {_FORM}"
     if isinstance(error, RecursionError):
-        return "the call is nested too deeply; write a flatter one"
+        return f"the call is nested more than {MAX_DEPTH} deep; write a flatter one"
     return f"the call is not usable JSON ({str(error)[:80]}); write {_FORM}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,7 +15,12 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _PLAIN: Final = re.compile(r"[^\\'\"]+")
 _WORDS: Final = {"True": True, "true": True, "False": False, "false": False, "None": None, "null": None}
-_ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"', "/": "/", "\n": ""}
+_ESCAPES: Final = {
+    **{"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"},
+    **{"\\": "\\", "'": "'", '"': '"', "/": "/", "\n": ""},
+}
+_OCTAL: Final = re.compile("[0-7]{1,3}")
+_CHARACTER: Final = re.compile(r"N\{([^{}]{1,100})\}")
 _HEX: Final = {"x": 2, "u": 4, "U": 8}
 _MAX_DIGITS: Final = 4000
 
@@ -162,6 +168,14 @@ class _Reader:
 
     def _escape(self) -> str:
         self.at += 1
+        named = _CHARACTER.match(self._source, self.at)
+        octal = _OCTAL.match(self._source, self.at)
+        if named:
+            self.at = named.end()
+            return _by_name(named[1])
+        if octal:
+            self.at = octal.end()
+            return chr(int(octal[0], 8))
         kind = self._source[self.at : self.at + 1]
         self.at += 1
         digits = _HEX.get(kind)
@@ -174,6 +188,13 @@ class _Reader:
         if int(text, 16) > 0x10FFFF:
             raise NotPlainError(f"there is no character \\{kind}{text}")
         return chr(int(text, 16))
+
+
+def _by_name(name: str) -> str:
+    try:
+        return unicodedata.lookup(name)
+    except KeyError:
+        raise NotPlainError(f"there is no character \\N{{{name}}}") from None
 
 
 def _number(text: str) -> int | float:

@@ -18,6 +18,23 @@ _HOW_LIST: Final = "write [name(argument=value), name(argument=value)] and nothi
 _HOW: Final = 'write plain values only, like name(city="Paris", days=3)'
 
 
+class Opening:
+    """The first characters of arguments: those of a call in earnest, or variables as in code and in prose."""
+
+    def __init__(self) -> None:
+        self._read: str | None = ""
+
+    def feed(self, char: str) -> bool:
+        """Whether with this character it is a call in earnest. True only once."""
+        if self._read is None:
+            return False
+        self._read += char
+        earnest = _IN_EARNEST.match(self._read) is not None
+        if earnest or not _BEGINS.fullmatch(self._read):
+            self._read = None
+        return earnest
+
+
 class PythonCalls:
     """Follows ``[name(...), name(...)]``.
 
@@ -35,7 +52,7 @@ class PythonCalls:
         self._calls: list[tuple[str, int, int]] = []
         self._start = 0
         self._streams: list[Stream] = []
-        self._head: str | None = None
+        self._opening: Opening | None = None
 
     @property
     def committed(self) -> bool:
@@ -144,9 +161,8 @@ class PythonCalls:
             return Verdict.FAIL
         self._state = "arguments"
         self._start = self._position + 1
-        self._head = (
-            "" if known and not self._calls and self._place.alone and not self._place.tagged else None
-        )
+        first = known and not self._calls and self._place.alone and not self._place.tagged
+        self._opening = Opening() if first else None
         if self.committed:
             self._commit()
         self._brackets = Brackets()
@@ -155,19 +171,9 @@ class PythonCalls:
     def _commit(self) -> None:
         self._streams.append(Stream(len(self._calls), "".join(self._name), self._start))
 
-    def _look_at_arguments(self, char: str) -> None:
-        """A call in earnest begins with ``name=`` or a value; variables stand in code and in prose."""
-        assert self._head is not None
-        self._head += char
-        if _IN_EARNEST.match(self._head):
-            self._head = None
-            self._commit()
-        elif not _BEGINS.fullmatch(self._head):
-            self._head = None
-
     def _arguments(self, char: str) -> Verdict:
-        if self._head is not None:
-            self._look_at_arguments(char)
+        if self._opening and self._opening.feed(char):
+            self._commit()
         verdict = self._brackets.feed(char)
         if verdict is Verdict.DONE:
             self._calls.append(("".join(self._name), self._start, self._position))
@@ -180,15 +186,24 @@ class PythonCalls:
 
 
 class DottedCall:
-    """Follows ``brave_search.call(...)`` of an enabled built-in, a call where nothing else is said."""
+    """Follows ``brave_search.call(...)`` of an enabled built-in.
+
+    Without ``<|python_tag|>`` it is a call where nothing else is said; after it, where the code does not go
+    on. After the tag and without an interpreter nothing else is possible: from its first argument on it is a
+    call, though it may turn out a broken one.
+    """
 
     def __init__(self, place: Place) -> None:
         self._place = place
         self.leftover = ""
-        self._head: list[str] = []
+        self._head = ""
         self._brackets: Brackets | None = None
         self._names = {f"{name}.call(": name for name in place.toolbox.dotted}
-        self._name: str | None = None
+        self._name = ""
+        self._position = 0
+        self._opening = Opening()
+        self._stream: Stream | None = None
+        self._broken = False
 
     @staticmethod
     def may_begin(char: str, toolbox: Toolbox) -> bool:
@@ -197,38 +212,62 @@ class DottedCall:
 
     @property
     def committed(self) -> bool:
-        return False
+        return self._stream is not None
 
     @property
     def streams(self) -> Sequence[Stream]:
-        return ()
+        return (self._stream,) if self._stream else ()
 
     def feed(self, char: str) -> Verdict:
-        if self._brackets:
-            return self._brackets.feed(char)
-        self._head.append(char)
-        head = "".join(self._head)
-        if not any(name.startswith(head) for name in self._names):
+        verdict = self._in_arguments(char) if self._brackets else self._in_head(char)
+        self._position += verdict in (Verdict.MORE, Verdict.DONE)
+        return verdict
+
+    def _in_head(self, char: str) -> Verdict:
+        self._head += char
+        if not any(name.startswith(self._head) for name in self._names):
             return Verdict.FAIL
-        self._name = self._names.get(head)
+        self._name = self._names.get(self._head, "")
         if self._name:
             self._brackets = Brackets()
-            return self._brackets.feed(char)
+            self._brackets.feed(char)
         return Verdict.MORE
 
+    def _in_arguments(self, char: str) -> Verdict:
+        assert self._brackets is not None
+        if self._broken:
+            return Verdict.END if char == "\n" else Verdict.MORE
+        if self._opening.feed(char) and self._place.announced and not self._place.tagged:
+            self._stream = Stream(0, self._name, len(self._head))
+        verdict = self._brackets.feed(char)
+        if verdict is Verdict.MORE or self._stream is None:
+            return verdict
+        self._stream.end = self._position
+        self._broken = verdict is Verdict.FAIL
+        return Verdict.MORE if self._broken else verdict
+
     def skip(self, text: str, at: int) -> int:
-        return self._brackets.skip(text, at) if self._brackets else at
+        if self._brackets is None or self._broken:
+            return at
+        end = self._brackets.skip(text, at)
+        self._position += end - at
+        return end
 
     def outcomes(self, raw: str) -> list[Outcome] | None:
-        assert self._name is not None
-        return [read_call(self._name, raw[len(self._head) : -1], self._place.toolbox, any_name=True)]
+        source = raw[len(self._head) :]
+        if self._broken:
+            message = f"the arguments of {self._name}() cannot be read: brackets do not match; {_HOW}"
+            return [Bad(self._name, source, "malformed", message)]
+        return [read_call(self._name, source[:-1], self._place.toolbox, any_name=True)]
 
     def firm(self, outcomes: Sequence[Outcome]) -> bool:  # noqa: ARG002 - prose or code may follow
-        return False
+        return self.committed
 
     def unfinished(self, raw: str, *, truncated: bool) -> list[Outcome] | None:
-        if self._name is None:
+        if not self._name:
             return None
+        if self._broken:
+            return self.outcomes(raw)
         return [cut_off(self._name, raw[len(self._head) :], truncated=truncated)]
 
 

@@ -34,11 +34,13 @@ class Place:
         toolbox: The tools that may be called.
         alone: Nothing but calls came before it in the message.
         tagged: It follows ``<|python_tag|>``, and what is no call will be code.
+        announced: It follows ``<|python_tag|>``, whether or not there is an interpreter for code.
     """
 
     toolbox: Toolbox
     alone: bool
     tagged: bool
+    announced: bool = False
 
 
 @dataclass(slots=True)

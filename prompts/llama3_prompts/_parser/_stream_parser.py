@@ -16,7 +16,7 @@ from langchain_core.messages import AIMessage
 
 from llama3_prompts._codec import Piece
 from llama3_prompts._parser._dialects import BRACKET, list_scanner, scanner_for
-from llama3_prompts._parser._fence import TICK, TICKS, Fence, Mark, without_fence
+from llama3_prompts._parser._fence import FENCES, Fence, Listing, Mark, is_fence, without_fence
 from llama3_prompts._parser._json_calls import JsonCalls
 from llama3_prompts._parser._lexer import Lexer
 from llama3_prompts._parser._line import Line
@@ -28,7 +28,7 @@ from llama3_prompts._tool_model import ToolLike
 from llama3_prompts._toolbox import BUILTIN_TOOLS, CODE_INTERPRETER, Toolbox
 from llama3_prompts.events import Event
 
-_TRIGGER: Final = re.compile(r"[{\[<]|(?<![^\n])`")
+_TRIGGER: Final = re.compile(r"[{\[<]|(?<![^\n])[`~]")
 _STOP: Final = "."
 """Ends the sentence that a call was put into."""
 _MAX_ROLE: Final = 32
@@ -85,8 +85,7 @@ class StreamParser:
         self._fence = Fence()
         self._line = Line()
         self._amid = False
-        self._listing = False
-        self._ticks = 0
+        self._listing: Listing | None = None
         self._marked: int | None = None
         self._waiting = True
         self._tagged = False
@@ -163,8 +162,8 @@ class StreamParser:
         if self._foreign:
             self._say(text[at:])
             return len(text)
-        if self._listing:
-            return self._in_listing(text, at)
+        if self._listing is not None:
+            return self._in_listing(self._listing, text, at)
         return self._in_waiting(text, at) if self._waiting else self._in_prose(text, at)
 
     def _in_waiting(self, text: str, at: int) -> int:
@@ -178,7 +177,7 @@ class StreamParser:
         if char == _STOP and self._amid and self._queue[-1] != _STOP:
             self._queue.append(char)
             return at + 1
-        if char == TICK:
+        if char in FENCES:
             self._read = self._in_fence
             return at
         if not self._begin(char, at_start=True):
@@ -192,7 +191,7 @@ class StreamParser:
         self._say(text[at:stop])
         if match is None:
             return stop
-        if match.group() == TICK:
+        if match.group() in FENCES:
             if self._line.begins:
                 self._read = self._in_fence
                 return stop
@@ -204,21 +203,15 @@ class StreamParser:
             self._amid = self._line.amid_words
         return stop + 1
 
-    def _in_listing(self, text: str, at: int) -> int:
-        """In a fence around what is no call: all of it is shown, up to the backticks that close it."""
-        if text[at] == TICK and (self._ticks or self._line.blank):
-            self._ticks += 1
-            self._say(TICK)
-            if self._ticks == len(TICKS):
-                self._listing, self._ticks = False, 0
-            return at + 1
-        self._ticks = 0
-        stop = text.find("\n", at) + 1 or len(text)
+    def _in_listing(self, listing: Listing, text: str, at: int) -> int:
+        stop = listing.take(text, at, at_line_start=self._line.blank)
         self._say(text[at:stop])
+        if listing.closed:
+            self._listing = None
         return stop
 
     def _in_fence(self, text: str, at: int) -> int:
-        """A line of backticks: around calls it belongs to them, around anything else it is text."""
+        """The line of a fence: around calls it belongs to them, around anything else it is text."""
         mark = self._fence.feed(text[at])
         if mark is Mark.NONE:
             self._release()
@@ -240,7 +233,7 @@ class StreamParser:
 
     def _out_of_fence(self) -> bool:
         """Whether the line that opened the fence is gone, because calls were what followed it."""
-        return not any(isinstance(item, str) and item.startswith(TICKS) for item in self._queue)
+        return not any(isinstance(item, str) and is_fence(item) for item in self._queue)
 
     def _in_opening(self, text: str, at: int) -> int:
         """After a ``[``, until the next character tells which kind of list it might be."""
@@ -324,8 +317,8 @@ class StreamParser:
 
     def _place(self) -> Place:
         # Where no code can be run, nothing after the tag is code.
-        tagged = self._tagged and self._toolbox.code_interpreter
-        return Place(self._toolbox, alone=not self._spoken, tagged=tagged)
+        code = self._tagged and self._toolbox.code_interpreter
+        return Place(self._toolbox, alone=not self._spoken, tagged=code, announced=self._tagged)
 
     def _begin(self, char: str, *, at_start: bool) -> bool:
         """Starts to follow a candidate, if one may begin with this character."""
@@ -368,7 +361,8 @@ class StreamParser:
         held = "".join(item.raw if isinstance(item, _Undecided) else item for item in self._queue)
         held += self._fence.take()
         self._queue = []
-        self._listing = self._fence.is_open and not self._tagged
+        if self._fence.mark and not self._tagged:
+            self._listing = Listing(self._fence.mark)
         self._fence.reset()
         self._waiting = self._amid = False
         if self._tagged:
@@ -460,8 +454,7 @@ class StreamParser:
         self._fence.reset()
         self._read = self._in_text
         self._line.clear()
-        self._listing = self._amid = False
-        self._ticks = 0
+        self._listing, self._amid = None, False
         self._marked = None
         self._waiting = True
 
