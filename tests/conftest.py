@@ -14,7 +14,7 @@ from .e2b_code_server import port_taken, running
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-_SPLIT = (
+SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
@@ -32,9 +32,14 @@ _NAMED = (
     "python_tag",
     "image",
 )
+SPECIALS = [f"<|{name}|>" for name in _NAMED] + [
+    f"<|reserved_special_token_{i}|>" for i in range(2, 2 + 256 - len(_NAMED))
+]
+"""In the order of their ids, from 128,000 on."""
 
 
-def _vocabulary() -> Path:
+def vocabulary() -> Path:
+    """The file of Llama 3's 128,000 byte pairs."""
     # The file is data of the package `llama-models`, which is installed without what it imports.
     for file in importlib.metadata.files("llama-models") or []:
         if file.as_posix() == "llama_models/llama3/tokenizer.model":
@@ -57,9 +62,7 @@ def llama3_tokenizer() -> PreTrainedTokenizerFast:
     from transformers import PreTrainedTokenizerFast
     from transformers.convert_slow_tokenizer import TikTokenConverter
 
-    names = [*_NAMED, *(f"reserved_special_token_{i}" for i in range(2, 2 + 256 - len(_NAMED)))]
-    specials = [f"<|{name}|>" for name in names]
-    converter = TikTokenConverter(str(_vocabulary()), pattern=_SPLIT, extra_special_tokens=specials)
+    converter = TikTokenConverter(str(vocabulary()), pattern=SPLIT, extra_special_tokens=SPECIALS)
     return PreTrainedTokenizerFast(tokenizer_object=converter.converted())
 
 
