@@ -55,6 +55,12 @@ FRAGMENTS = [
     "\n```\n",
     "`",
     "{'name': 'mix', 'parameters': {'a': 1}}",
+    '{name: "mix", parameters: {a: 1}}',
+    "{“name”: “mix”, “parameters”: {}}",
+    '{"name": "mix", "a": 1, "n": 2}',
+    '{"name": "note", "parameters": {"text": 5, "meta": "{}"}, "arguments": {}}',
+    "~~~\n",
+    "````\n",
     " ",
     ",",
     "🦙",
@@ -156,11 +162,12 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=0)
     arguments = options.parse_args()
     functions: list[Callable[..., Any]] = [get_weather, note, mix, ping]
-    toolbox, rng = Toolbox(functions, code_interpreter=True), random.Random(arguments.seed)
+    toolboxes = [Toolbox(functions, code_interpreter=enabled) for enabled in (True, True, False)]
+    rng = random.Random(arguments.seed)
     counts: Counter[str] = Counter()
     start = time.monotonic()
     for number in range(arguments.cases):
-        text, truncated = message(rng), rng.random() < 0.2
+        text, truncated, toolbox = message(rng), rng.random() < 0.2, rng.choice(toolboxes)
         found = problem(toolbox, text, chunks(rng, text), truncated=truncated)
         if found:
             sys.exit(f"case {number} of seed {arguments.seed}: {text!r}\n{found}")

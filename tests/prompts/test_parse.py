@@ -443,6 +443,23 @@ def test_what_is_nearly_a_call_comes_back_with_what_to_mend(tools: Tools, text: 
     assert not message.tool_calls
 
 
+@pytest.mark.parametrize("interpreter", [True, False])
+@pytest.mark.parametrize("before", ["", PING])
+def test_data_after_the_tag_is_not_lost(tools: Tools, before: str, interpreter: bool) -> None:
+    data = '{"name": "oak desk", "legs": 4}'
+    message = parse(f"See:{T}{before}{data}", tools, interpreter)
+    kept = message.content + "".join(str(call["args"]) for call in message.invalid_tool_calls)
+    assert "oak desk" in kept
+    assert "legs" in kept
+
+
+def test_a_call_that_was_told_of_stays_one(tools: Tools) -> None:
+    both = '{"name": "note", "parameters": {"text": "5"}, "arguments": {}}'
+    message = parse(f"Well.\n{both}", tools)
+    assert message.content == "Well.\n"
+    assert "has both" in str(message.invalid_tool_calls[0]["error"])
+
+
 @pytest.mark.parametrize("text", [text for text, _ in NEAR_CALLS if '"parameters": {}' not in text])
 def test_among_words_it_is_text(tools: Tools, text: str) -> None:
     for said in (f"{text} is the form.", f"It is {text} in short."):

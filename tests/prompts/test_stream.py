@@ -171,9 +171,10 @@ def test_any_chunks_give_what_the_whole_gives(
 
 
 def test_no_message_breaks_a_promise(tools: Tools) -> None:
-    toolbox, rng = Toolbox(tools, code_interpreter=True), random.Random(7)
+    toolboxes = [Toolbox(tools, code_interpreter=enabled) for enabled in (True, False)]
+    rng = random.Random(7)
     for _ in range(2000):
-        text, truncated = fuzz.message(rng), rng.random() < 0.2
+        text, truncated, toolbox = fuzz.message(rng), rng.random() < 0.2, rng.choice(toolboxes)
         assert fuzz.problem(toolbox, text, fuzz.chunks(rng, text), truncated=truncated) is None, text
 
 

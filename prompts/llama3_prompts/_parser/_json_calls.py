@@ -224,7 +224,7 @@ class JsonCalls:
         return name is not None and self._place.toolbox.get(name) is not None
 
     def _is_call(self, found: Sequence[Outcome | None]) -> bool:
-        if any(item and self._known(item.name) for item in found):
+        if self.committed or any(item and self._known(item.name) for item in found):
             return True
         if self._place.tagged:
             return bool(found) and not self._stray

@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from langchain_core.messages import AIMessage
 
 from llama3_prompts._codec import Piece
-from llama3_prompts._parser._dialects import BRACKET, list_scanner, scanner_for
-from llama3_prompts._parser._fence import FENCES, Fence, Listing, Mark, is_fence, without_fence
-from llama3_prompts._parser._json_calls import JsonCalls
+from llama3_prompts._parser._candidate import Candidate
+from llama3_prompts._parser._fence import FENCES, Fence, Listing, Mark, without_fence
+from llama3_prompts._parser._held import Held, Undecided
 from llama3_prompts._parser._lexer import Lexer
 from llama3_prompts._parser._line import Line
 from llama3_prompts._parser._message import MessageBuilder
 from llama3_prompts._parser._outcome import Outcome, code_call, goes_on
-from llama3_prompts._parser._scanner import Place, Scanner, Verdict
+from llama3_prompts._parser._scanner import Place, Verdict
 from llama3_prompts._tokenizer import CONTROLS, END_HEADER, IGNORED, PYTHON_TAG, START_HEADER, TERMINATORS
 from llama3_prompts._tool_model import ToolLike
 from llama3_prompts._toolbox import BUILTIN_TOOLS, CODE_INTERPRETER, Toolbox
@@ -32,14 +31,6 @@ _TRIGGER: Final = re.compile(r"[{\[<]|(?<![^\n])[`~]")
 _STOP: Final = "."
 """Ends the sentence that a call was put into."""
 _MAX_ROLE: Final = 32
-
-
-@dataclass(frozen=True, slots=True)
-class _Undecided:
-    """Calls if nothing but calls is in the message; otherwise the text, or the code, they look like."""
-
-    raw: str
-    outcomes: list[Outcome]
 
 
 class StreamParser:
@@ -76,10 +67,9 @@ class StreamParser:
         self._lexer = Lexer()
         self._out = MessageBuilder(first_call)
         self._read = self._in_text
-        self._scanner: Scanner | None = None
-        self._raw: list[str] = []
-        self._shown: dict[int, int] = {}
-        self._queue: list[str | _Undecided] = []
+        self._candidate: Candidate | None = None
+        self._data: Candidate | None = None
+        self._held = Held()
         self._code: list[str] = []
         self._role: list[str] = []
         self._fence = Fence()
@@ -172,10 +162,10 @@ class StreamParser:
         if char.isspace() or (char in ";," and self._after_call()):
             if char == "\n":
                 self._end_line()
-            self._queue.append(char)
+            self._held.add(char)
             return at + 1
-        if char == _STOP and self._amid and self._queue[-1] != _STOP:
-            self._queue.append(char)
+        if char == _STOP and self._amid and self._held.last != _STOP:
+            self._held.add(char)
             return at + 1
         if char in FENCES:
             self._read = self._in_fence
@@ -224,75 +214,39 @@ class StreamParser:
         self._read = self._in_text
         self._waiting = True
         line = self._fence.take()
-        if not opened and self._out_of_fence():
+        if not opened and not self._held.fenced:
             self._settle()
             return
-        self._queue.append(line)
-        if not opened and not self._undecided():
+        self._held.add(line)
+        if not opened and not self._held.undecided:
             self._release()
 
-    def _out_of_fence(self) -> bool:
-        """Whether the line that opened the fence is gone, because calls were what followed it."""
-        return not any(isinstance(item, str) and is_fence(item) for item in self._queue)
-
-    def _in_opening(self, text: str, at: int) -> int:
-        """After a ``[``, until the next character tells which kind of list it might be."""
-        char = text[at]
-        if char.isspace():
-            self._raw.append(char)
-            return at + 1
-        self._scanner = list_scanner(char, self._place())
-        if self._scanner is None:
-            self._fail()
-            return at
-        for held in self._raw:
-            self._scanner.feed(held)
-        self._read = self._in_candidate
-        return at
-
     def _in_candidate(self, text: str, at: int) -> int:
-        assert self._scanner is not None
-        while at < len(text):
-            inert = self._scanner.skip(text, at)
-            if inert > at:
-                self._raw += text[at:inert]
-                at = inert
-                continue
-            verdict = self._scanner.feed(text[at])
-            if verdict is Verdict.FAIL:
-                self._fail()
-                return at
-            if verdict is Verdict.END:
-                leftover = self._scanner.leftover
-                del self._raw[len(self._raw) - len(leftover) :]
-                self._complete()
-                self._text(leftover)
-                return at
-            self._raw.append(text[at])
-            at += 1
-            if self._tagged and self._scanner.committed:
-                self._marked = self._out.calls
-                self._settle()
-            if verdict is Verdict.DONE:
-                self._complete()
-                return at
-            if verdict is Verdict.DATA:
-                self._fail()
+        assert self._candidate is not None
+        at, verdict = self._candidate.take(text, at)
+        if self._tagged and self._candidate.committed:
+            self._marked = self._out.calls
+            self._settle()
+        if verdict is Verdict.DONE:
+            self._complete(self._candidate)
+        elif verdict is Verdict.END:
+            leftover = self._candidate.cut_leftover()
+            self._complete(self._candidate)
+            self._text(leftover)
+        elif verdict is Verdict.DATA:
+            self._data = self._candidate
+            self._fail(self._candidate)
+            if self._read == self._in_text:
                 self._read = self._in_data
-                return at
+        elif verdict is Verdict.FAIL:
+            self._fail(self._candidate)
         return at
 
     def _in_data(self, text: str, at: int) -> int:
         """Inside JSON that is no call: text, whatever it holds."""
-        assert isinstance(self._scanner, JsonCalls)
-        stop, verdict = at, Verdict.MORE
-        while stop < len(text) and verdict is Verdict.MORE:
-            stop = self._scanner.skip(text, stop)
-            if stop == len(text):
-                break
-            verdict = self._scanner.go_on(text[stop])
-            stop += verdict is not Verdict.FAIL
-        if verdict is not Verdict.MORE:
+        assert self._data is not None
+        stop, ended = self._data.take_data(text, at)
+        if ended:
             self._read = self._in_text
         self._say(text[at:stop])
         return stop
@@ -322,45 +276,35 @@ class StreamParser:
 
     def _begin(self, char: str, *, at_start: bool) -> bool:
         """Starts to follow a candidate, if one may begin with this character."""
-        self._scanner = None
-        if char == BRACKET:
-            self._read = self._in_opening
-        else:
-            self._scanner = scanner_for(char, self._place(), at_start=at_start and not self._spoken)
-            if self._scanner is None:
-                return False
-            self._scanner.feed(char)
-            self._read = self._in_candidate
-        self._raw = [char]
-        self._shown = {}
+        self._candidate = Candidate.begin(char, self._place(), at_start=at_start and not self._spoken)
+        if self._candidate is None:
+            return False
+        self._read = self._in_candidate
         return True
 
-    def _complete(self) -> None:
-        assert self._scanner is not None
-        raw = "".join(self._raw)
-        outcomes = self._scanner.outcomes(raw)
+    def _complete(self, candidate: Candidate) -> None:
+        outcomes = candidate.outcomes()
         if outcomes is None:
-            self._fail()
+            self._fail(candidate)
             return
-        if self._scanner.firm(outcomes) and not self._amid:
+        if candidate.firm(outcomes) and not self._amid:
             self._settle()
             self._add(outcomes)
         else:
-            self._queue.append(_Undecided(raw, outcomes))
-        self._raw = []
+            self._held.add(Undecided(candidate.raw, outcomes))
+        self._candidate = None
         self._read = self._in_text
         self._waiting = True
 
-    def _fail(self) -> None:
-        self._queue.append("".join(self._raw))
-        self._raw = []
+    def _fail(self, candidate: Candidate) -> None:
+        self._held.add(candidate.raw)
+        self._candidate = None
         self._release()
 
     def _release(self) -> None:
         """What is held is no call: after the tag it is code, elsewhere text."""
-        held = "".join(item.raw if isinstance(item, _Undecided) else item for item in self._queue)
-        held += self._fence.take()
-        self._queue = []
+        held = self._held.source + self._fence.take()
+        self._held = Held()
         if self._fence.mark and not self._tagged:
             self._listing = Listing(self._fence.mark)
         self._fence.reset()
@@ -380,9 +324,8 @@ class StreamParser:
     def _settle(self) -> None:
         """What is held is calls, and the separators between them."""
         self._tagged = self._amid = False
-        held, self._queue = self._queue, []
-        for item in held:
-            if isinstance(item, _Undecided):
+        for item in self._held.take():
+            if isinstance(item, Undecided):
                 self._add_new(item.outcomes)
             elif item == _STOP:
                 self._say(item)
@@ -391,7 +334,6 @@ class StreamParser:
     def _add(self, outcomes: Sequence[Outcome]) -> None:
         self._show_streams()
         self._add_new(outcomes)
-        self._shown = {}
 
     def _add_new(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
@@ -399,21 +341,13 @@ class StreamParser:
 
     def _show_streams(self) -> None:
         """Tells of the arguments that came since the last time."""
-        if self._scanner is None or not self._raw or not self._scanner.committed or self._amid:
+        if self._candidate is None or not self._candidate.committed or self._amid:
             return
-        if self._queue:
+        if self._held:
             self._settle()
-        # Only the last of those told of can have grown, so a list of many calls costs no more.
-        for stream in self._scanner.streams[max(0, len(self._shown) - 1) :]:
-            if stream.ordinal > len(self._shown):
-                return  # one before it can only be told of when all are complete
-            shown = self._shown.get(stream.ordinal, stream.start)
-            end = len(self._raw) if stream.end is None else stream.end
-            if end > shown:
-                self._out.add_slice(
-                    self._out.calls + stream.ordinal, stream.name, "".join(self._raw[shown:end])
-                )
-                self._shown[stream.ordinal] = end
+        first = self._out.calls
+        for ordinal, name, source in self._candidate.slices():
+            self._out.add_slice(first + ordinal, name, source)
 
     def _say(self, text: str) -> None:
         if text:
@@ -428,29 +362,26 @@ class StreamParser:
         if self._amid:
             self._settle()
 
-    def _undecided(self) -> bool:
-        return any(isinstance(item, _Undecided) for item in self._queue)
-
     def _after_call(self) -> bool:
-        return self._out.calls > 0 or self._undecided()
+        return self._out.calls > 0 or self._held.undecided
 
     def _end(self, *, cut_code: bool, cut_call: bool, blank_is_text: bool = True) -> None:
         """Ends a stretch between control tokens: whatever is held is decided now."""
-        if self._raw:
-            self._end_candidate(truncated=cut_call)
+        if self._candidate is not None:
+            self._end_candidate(self._candidate, truncated=cut_call)
         if self._read == self._in_header:
             self._end_role()
         if self._read == self._in_fence:
             self._release()
-        if self._undecided():
+        if self._held.undecided:
             self._settle()
         if self._marked is not None and self._read == self._in_rest:
             self._end_rest(self._marked)
         elif self._tagged or self._read == self._in_code:
             self._end_code(truncated=cut_code)
-        elif blank_is_text and (not self._out.calls or not self._out_of_fence()):
-            self._say("".join(item for item in self._queue if isinstance(item, str)))
-        self._queue, self._code = [], []
+        elif blank_is_text and (not self._out.calls or self._held.fenced):
+            self._say(self._held.between)
+        self._held, self._code = Held(), []
         self._fence.reset()
         self._read = self._in_text
         self._line.clear()
@@ -458,19 +389,17 @@ class StreamParser:
         self._marked = None
         self._waiting = True
 
-    def _end_candidate(self, *, truncated: bool) -> None:
-        raw = "".join(self._raw)
-        outcomes = self._scanner.unfinished(raw, truncated=truncated) if self._scanner else None
+    def _end_candidate(self, candidate: Candidate, *, truncated: bool) -> None:
+        outcomes = candidate.unfinished(truncated=truncated)
         if outcomes is None:
-            self._fail()
+            self._fail(candidate)
             return
         self._settle()
         self._add(outcomes)
-        self._raw = []
+        self._candidate = None
 
     def _end_code(self, *, truncated: bool) -> None:
-        held = [item for item in self._queue if isinstance(item, str)]
-        code, said = "".join([*held, *self._code]), ""
+        code, said = self._held.between + "".join(self._code), ""
         if self._toolbox.code_interpreter and not truncated:
             code, said = without_fence(code)
         self._tagged = False
