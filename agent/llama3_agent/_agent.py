@@ -69,6 +69,7 @@ class Agent:
         today: The date that the model is told.
         constrain: Whether calls of custom tools are decoded under the grammar of their declarations, so that
             every one can be read and fits its tool; by default where llguidance is installed.
+        tenant: Agents with the same one share what the engine has computed of the same prefix.
 
     Raises:
         ConfigurationError: one of these cannot work.
@@ -95,6 +96,7 @@ class Agent:
         sampling: Sampling | None = None,
         today: datetime.date | None = None,
         constrain: bool | None = None,
+        tenant: str = "",
     ) -> None:
         _check_limits(max_steps=max_steps, max_repeats=max_repeats, max_format_errors=max_format_errors)
         make_sandbox, shared = sandbox_maker(sandbox)
@@ -102,7 +104,7 @@ class Agent:
         limit = min(OUTPUT_LIMIT, self.llama.context_length // 2)
         tool_set = ToolSet(tools, code_interpreter=make_sandbox is not None, limit=limit)
         self._code = CodeRunner(gate)
-        self._sessions = Sessions(self.llama, make_sandbox, self._code, shared=shared)
+        self._sessions = Sessions(self.llama, make_sandbox, self._code, shared=shared, tenant=tenant)
         self._approve = None if approve == "ask" else approve
         self._own_memory = checkpointer is None
         self._most_bytes = int(max_file_mb * 1e6)

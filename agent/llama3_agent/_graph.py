@@ -119,8 +119,7 @@ class Loop:
                 f"the conversation has outgrown the model: {error}; begin a new thread or ask for less output"
             )
             return State(transcript=transcript.to_state(), finish_reason="error", error=text, calls=[])
-        message = transcript.add_generated(completion.ids)
-        message.usage_metadata = usage_metadata(completion)
+        message = transcript.add_generated(completion.ids, usage=usage_metadata(completion))
         turn_over = not completion.ids or transcript.codec.name(completion.ids[-1]) != "<|eom_id|>"
         change = State(
             transcript=transcript.to_state(),
@@ -236,6 +235,7 @@ class Loop:
             on_token=tell,
             cancel=session.stop,
             grammar=transcript.call_grammar() if self.constrain else None,
+            tenant=self.sessions.tenant,
         )
         tell.end(truncated=completion.finish == "length")
         return completion

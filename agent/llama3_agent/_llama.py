@@ -1,8 +1,10 @@
 """`Llama`: a Llama 3 model on this machine that computes only what its sessions have not computed yet."""
 
+import functools
 import os
 import threading
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,8 +21,31 @@ if TYPE_CHECKING:
 GIB = 2**30
 
 
+class Pin:
+    """A prefix that is kept in memory until `release`, or until the end of a ``with`` block.
+
+    Args:
+        release: lets go of it.
+    """
+
+    def __init__(self, release: Callable[[], None]) -> None:
+        self._release: Callable[[], None] | None = release
+
+    def __enter__(self) -> "Pin":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Let the prefix make room like any other. A second time changes nothing."""
+        release, self._release = self._release, None
+        if release is not None:
+            release()
+
+
 class Llama:
-    """A Llama 3 model, run by transformers, with a cache per session.
+    """A Llama 3 model, run by transformers, whose sessions share what any of them has computed.
 
     Args:
         name: ``"cria"`` (the small demonstration model in this package), a folder in Hugging Face form, or a
@@ -31,8 +56,8 @@ class Llama:
         progress: True shows a bar on stderr while loading, False none; by default one appears on a terminal
             when loading takes more than a second.
         context_length: the most tokens, prompt and answer together; by default what the model was made for.
-        cache_bytes: memory that the caches of all sessions may occupy; sessions used longest ago lose theirs
-            first, the one used last never does.
+        cache_bytes: memory that the caches may occupy. Buffers of idle sessions make room first, then the
+            prefixes used longest ago; the session used last keeps its buffer.
 
     Raises:
         ModelNotFound: there is no such model.
@@ -136,6 +161,7 @@ class Llama:
         on_token: Callable[[int], None] | None = None,
         cancel: threading.Event | None = None,
         grammar: "Grammar | None" = None,
+        tenant: str = "",
     ) -> Completion:
         """Continue `ids` until a stop token, the limit, or `cancel`.
 
@@ -143,14 +169,15 @@ class Llama:
         another. Whatever ends a request, its session keeps all that was computed.
 
         Args:
-            ids: the whole conversation so far. What the session's cache holds of it, checked id by id, is not
-                computed again.
-            session: whose cache to use.
+            ids: the whole conversation so far. What any session of the tenant has computed of it, checked id
+                by id, is not computed again.
+            session: whose buffer to use.
             sampling: how to choose tokens.
             on_token: called with each id as it is chosen, in the calling thread.
             cancel: checked at every token, and between the chunks of a long prompt.
             grammar: what the answer may be. Tokens that it leaves no choice about are not sampled; their
                 log-probabilities are the model's own all the same.
+            tenant: nothing is shared between tenants.
 
         Raises:
             GrammarUnavailable: there is a grammar, but llguidance is not installed.
@@ -166,23 +193,59 @@ class Llama:
         limit = min(sampling.max_tokens, self._context_length - len(prompt))
         guide = self._guides.guide(grammar) if grammar is not None else None
         request = Request(prompt, limit, Sampler(sampling), on_token, cancel, started, guide)
-        completion = self._run(request, session)
+        completion = self._run(request, session, tenant)
         with self._totals_lock:
             self._totals = self._totals.plus(completion)
         return completion
 
-    def release(self, session: str) -> None:
-        """Forget a session's cache. Unknown sessions are ignored."""
-        self._sessions.release(session)
+    def release(self, session: str, *, tenant: str = "") -> None:
+        """Forget a session. Unknown sessions are ignored, and what it shares stays for the others."""
+        self._sessions.release(session, tenant=tenant)
+
+    def pin(self, ids: Sequence[int], *, tenant: str = "") -> "Pin":
+        """Compute a prefix, if nobody has, and keep it whatever the budget: a system message with its tools.
+
+        Args:
+            ids: the prefix, such as the ``ids`` of a new `Transcript`.
+            tenant: whose sessions begin with it.
+
+        Returns:
+            What ends it again; the last token is left to the first request.
+
+        Raises:
+            ContextOverflow: it leaves no room for an answer.
+            InvalidTokens: it is empty, or holds ids that the model does not know.
+        """
+        from llama3_agent.engine._loop import Request
+        from llama3_agent.engine._sampler import Sampler
+
+        prompt = checked_prompt(ids, vocabulary=self._runner.vocabulary, context_length=self._context_length)
+        request = Request(prompt, 0, Sampler(Sampling()), None, None, time.perf_counter())
+        name = f"pin {uuid.uuid4()}"
+        session = self._sessions.acquire(name, None, tenant=tenant)
+        assert session is not None  # nothing can cancel it
+        try:
+            self._loop.prefill(request, session)
+            node = self._sessions.pin(session)
+        finally:
+            self._sessions.give_back(session)
+            self._sessions.release(name, tenant=tenant)
+        return Pin(functools.partial(self._sessions.unpin, node))
 
     def stats(self) -> EngineStats:
         """Totals since the model was loaded, and what the caches hold now."""
-        cache_bytes, sessions, evictions = self._sessions.totals()
+        held = self._sessions.holdings()
         with self._totals_lock:
-            return replace(self._totals, cache_bytes=cache_bytes, sessions=sessions, evictions=evictions)
+            return replace(
+                self._totals,
+                cache_bytes=held.live + held.shared,
+                shared_bytes=held.shared,
+                sessions=held.sessions,
+                evictions=held.evictions,
+            )
 
-    def _run(self, request: Any, name: str) -> Completion:
-        session = self._sessions.acquire(name, request.cancel)
+    def _run(self, request: Any, name: str, tenant: str) -> Completion:
+        session = self._sessions.acquire(name, request.cancel, tenant=tenant)
         if session is None:
             return request.completion("cancelled")  # type: ignore[no-any-return]
         try:

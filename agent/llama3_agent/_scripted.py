@@ -30,7 +30,7 @@ class ScriptedLlama:
     Each request takes the next reply. A reply is text with its special tokens written out, such as
     ``"<|python_tag|>print(2)<|eom_id|>"``; they become the real special tokens. A callable reply gets the
     prompt as text, special tokens visible, and returns such text. A reply without a stop token ends as
-    ``"length"``, as if the limit had cut it off. The account is that of a perfect cache per session.
+    ``"length"``, as if the limit had cut it off. The account is that of a cache that forgets nothing.
 
     Args:
         tokenizer: a Hugging Face fast tokenizer with Llama 3's special tokens.
@@ -43,6 +43,7 @@ class ScriptedLlama:
         sessions: the session name of every request so far.
         samplings: the sampling of every request so far.
         grammars: the grammar of every request so far.
+        tenants: the tenant of every request so far.
     """
 
     def __init__(
@@ -65,8 +66,10 @@ class ScriptedLlama:
         self.sessions: list[str] = []
         self.samplings: list[Sampling] = []
         self.grammars: list[Grammar | None] = []
+        self.tenants: list[str] = []
         self._replies = iter(replies)
-        self._caches: dict[str, list[int]] = {}
+        self._known: dict[str, list[list[int]]] = {}
+        self._open: set[tuple[str, str]] = set()
         self._stats = EngineStats()
         self._lock = threading.Lock()
 
@@ -79,6 +82,7 @@ class ScriptedLlama:
         on_token: Callable[[int], None] | None = None,
         cancel: threading.Event | None = None,
         grammar: "Grammar | None" = None,
+        tenant: str = "",
     ) -> Completion:
         """Play the next reply, whatever the grammar. See `Engine.complete`.
 
@@ -89,23 +93,26 @@ class ScriptedLlama:
         started = time.perf_counter()
         prompt = checked_prompt(ids, vocabulary=len(self.tokenizer), context_length=self.context_length)
         self.grammars.append(grammar)
+        self.tenants.append(tenant)
         reply = self._next_reply(prompt, session, sampling)
         limit = min(sampling.max_tokens, self.context_length - len(prompt))
         spoken, finish = self._speak(reply, limit, on_token, cancel)
         with self._lock:
-            cached = reusable(self._caches.get(session, []), prompt)
-            self._caches[session] = prompt + spoken[:-1]
+            known = self._known.setdefault(tenant, [])
+            cached = max((reusable(sequence, prompt) for sequence in known), default=0)
+            known.append(prompt + spoken[:-1])
+            self._open.add((tenant, session))
             return self._account(prompt, spoken, finish, cached, time.perf_counter() - started)
 
-    def release(self, session: str) -> None:
-        """Forget a session's cache."""
+    def release(self, session: str, *, tenant: str = "") -> None:
+        """Forget a session."""
         with self._lock:
-            self._caches.pop(session, None)
+            self._open.discard((tenant, session))
 
     def stats(self) -> EngineStats:
         """Totals so far; `cache_bytes` is 0, there is no cache."""
         with self._lock:
-            return replace(self._stats, sessions=len(self._caches))
+            return replace(self._stats, sessions=len(self._open))
 
     def _next_reply(self, prompt: list[int], session: str, sampling: Sampling) -> list[int]:
         with self._lock:

@@ -100,8 +100,10 @@ class Sessions:
         code: CodeRunner,
         *,
         shared: bool = False,
+        tenant: str = "",
     ) -> None:
         self._engine = engine
+        self.tenant = tenant
         self._code = code
         self._sandbox = sandbox
         self._shared = shared
@@ -154,7 +156,7 @@ class Sessions:
             self._end(session)
 
     def _end(self, session: Session) -> None:
-        self._engine.release(session.key)
+        self._engine.release(session.key, tenant=self.tenant)
         session.end(close=not self._shared)
         if not self._shared:
             self._code.forget(session.names)

@@ -18,6 +18,7 @@ from langchain_core.messages import (
     messages_from_dict,
     messages_to_dict,
 )
+from langchain_core.messages.ai import UsageMetadata
 
 from llama3_prompts._codec import Codec
 from llama3_prompts._content import count_images
@@ -198,12 +199,13 @@ class Transcript:
         """What to generate from: all ids and the assistant's header. The transcript does not change."""
         return self._ids + self._codec.header("assistant")
 
-    def add_generated(self, ids: Sequence[int]) -> AIMessage:
+    def add_generated(self, ids: Sequence[int], *, usage: UsageMetadata | None = None) -> AIMessage:
         """Adds what the model generated after `open_assistant`, exactly as it came.
 
         Args:
             ids: The generated ids, with the terminator if there was one. Without one the message counts as
                 cut off, and the transcript closes it with ``<|eot_id|>``.
+            usage: What it cost, for the message's `usage_metadata`.
 
         Returns:
             The message as read by the parser, with call ids that are unique in this conversation.
@@ -213,6 +215,7 @@ class Transcript:
         for piece in self._codec.pieces(ids):
             parser.feed(piece)
         message = parser.finish(truncated=cut)
+        message.usage_metadata = usage
         ending = [self._codec.special(EOT)] if cut else []
         self._add(message, [*self._codec.header("assistant"), *ids, *ending])
         return message

@@ -30,7 +30,7 @@ def test_the_second_question_computes_only_its_new_tokens(
     make_agent: MakeAgent, llama: Llama, tmp_path: Path
 ) -> None:
     houses(51).to_csv(tmp_path / "houses.csv", index=False)
-    agent = make_agent()
+    agent = make_agent(tenant="nobody else")
     first = agent.run("What is the average price?", files=[tmp_path / "houses.csv"], thread="t")
     second = agent.run("And the median?", thread="t")
     steps = _steps(second)
@@ -47,7 +47,14 @@ def test_the_second_question_computes_only_its_new_tokens(
     assert second.usage.computed_tokens < first.usage.computed_tokens / 2
 
 
-def test_another_thread_starts_cold(make_agent: MakeAgent) -> None:
+def test_another_thread_computes_only_what_differs(make_agent: MakeAgent) -> None:
     agent = make_agent()
-    agent.run("Hello!", thread="one")
-    assert agent.run("Hello!", thread="two").usage.cached_tokens == 0
+    first = agent.run("Hello!", thread="one")
+    again = agent.run("Hello!", thread="two").usage
+    assert again.computed_tokens == 1
+    assert again.cached_tokens == first.usage.prompt_tokens - 1
+
+
+def test_another_tenant_starts_cold(make_agent: MakeAgent) -> None:
+    make_agent(tenant="one").run("Hello!")
+    assert make_agent(tenant="two").run("Hello!").usage.cached_tokens == 0

@@ -74,6 +74,20 @@ class KVBuffer:
         self._ends[layer] = end
         return all_keys.narrow(2, 0, end), all_values.narrow(2, 0, end)
 
+    def write(self, kv: Tensor) -> None:
+        """Add keys and values `[layers, 2, heads, n, head_dim]` at the end of every layer."""
+        for layer, (keys, values) in enumerate(kv):
+            self.append(layer, keys.unsqueeze(0), values.unsqueeze(0))
+
+    def read(self, start: int, end: int) -> Tensor:
+        """A copy of what all layers hold from `start` up to `end`, `[layers, 2, heads, n, head_dim]`."""
+        return torch.stack(
+            [
+                torch.stack([stored[0, :, start:end] for stored in pair])
+                for pair in zip(self._keys, self._values, strict=True)
+            ]
+        )
+
     def crop(self, length: int) -> None:
         """Forget everything from position `length` on, in every layer. Costs nothing; keeps the memory."""
         self._ends = [min(end, length) for end in self._ends]

@@ -93,9 +93,7 @@ class Loop:
         The last token generated is never forwarded here: it belongs to the next request, which knows whether
         there is one.
         """
-        request.cached = session.rewind_to(request.prompt)
-        self._sessions.make_room(session, len(request.prompt))
-        logits = self._prefill(request, session)
+        logits = self.prefill(request, session)
         if logits is None:
             return "cancelled"
         while True:
@@ -117,7 +115,10 @@ class Loop:
             return "length"
         return "cancelled" if request.cancelled else None
 
-    def _prefill(self, request: Request, session: Session) -> Tensor | None:
+    def prefill(self, request: Request, session: Session) -> Tensor | None:
+        """Compute what nobody has computed of the prompt; the logits after it, None if cancelled."""
+        request.cached = self._sessions.prepare(session, request.prompt)
+        self._sessions.make_room(session, len(request.prompt))
         logits = None
         while (start := len(session.tokens)) < len(request.prompt):
             if request.cancelled:

@@ -1,12 +1,16 @@
-"""Sessions: each has its own cache, and those used longest ago make room for the others."""
+"""Sessions: each has a buffer of its own, and what any of them computed serves them all."""
+
+from __future__ import annotations
 
 import threading
+from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from llama3_agent.engine._kv import KVBuffer
 from llama3_agent.engine._prefix import reusable
+from llama3_agent.engine._tree import Node, PrefixTree
 
 _POLL_SECONDS = 0.05
 
@@ -15,13 +19,19 @@ _POLL_SECONDS = 0.05
 class Session:
     """One conversation's cache: the ids whose keys and values `kv` holds, in order.
 
-    Between requests ``kv.length == len(tokens)``.
+    Between requests ``kv.length == len(tokens)``, and the tree of prefixes was given all of it.
+
+    Attributes:
+        tenant: with whom it shares prefixes.
+        prefix: the node of the tree that it began from, while a request is under way.
     """
 
     kv: KVBuffer
+    tenant: str = ""
     tokens: list[int] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     users: int = 0
+    prefix: Node | None = None
 
     def rewind_to(self, prompt: Sequence[int]) -> int:
         """Keep only what serves `prompt`; returns how many tokens that is."""
@@ -35,27 +45,49 @@ class Session:
         self.kv.crop(len(self.tokens))
 
 
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What the caches hold.
+
+    Attributes:
+        live: bytes of the sessions' own buffers.
+        shared: bytes of the prefixes that all sessions share.
+        sessions: sessions with a buffer.
+        evictions: prefixes dropped so far to stay within the budget.
+    """
+
+    live: int
+    shared: int
+    sessions: int
+    evictions: int
+
+
 class SessionStore:
-    """Sessions by name, least recently used first out.
+    """Sessions by name, and the tree of all that they have computed.
+
+    Where memory is short, buffers of idle sessions go first, for the tree still has what they hold; then the
+    prefixes used longest ago.
 
     Args:
         new_buffer: makes an empty buffer.
-        budget_bytes: memory that the caches may occupy together. Sessions in use, and the one used last, stay
-            even when they exceed it.
+        budget_bytes: memory that buffers and prefixes may occupy together. Sessions in use, and the one used
+            last, stay even when they exceed it.
     """
 
     def __init__(self, new_buffer: Callable[[], KVBuffer], *, budget_bytes: int) -> None:
         self._new_buffer = new_buffer
         self._budget = budget_bytes
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._sessions: OrderedDict[tuple[str, str], Session] = OrderedDict()
+        self._tree = PrefixTree(new_buffer().read(0, 0))
         self._guard = threading.Lock()
         self._evictions = 0
 
-    def acquire(self, name: str, cancel: threading.Event | None) -> Session | None:
+    def acquire(self, name: str, cancel: threading.Event | None, *, tenant: str = "") -> Session | None:
         """The session, for this caller alone; None if `cancel` was set while another one held it."""
         with self._guard:
-            session = self._sessions.setdefault(name, Session(self._new_buffer()))
-            self._sessions.move_to_end(name)
+            key = (tenant, name)
+            session = self._sessions.setdefault(key, Session(self._new_buffer(), tenant))
+            self._sessions.move_to_end(key)
             session.users += 1
         try:
             while not session.lock.acquire(timeout=_POLL_SECONDS):
@@ -67,9 +99,37 @@ class SessionStore:
             raise
         return session
 
+    def prepare(self, session: Session, prompt: Sequence[int]) -> int:
+        """Have `session` hold as much of `prompt` as anybody has computed; returns how many tokens that is.
+
+        Never all of it: the logits of the last token are needed.
+        """
+        kept = session.rewind_to(prompt)
+        with self._guard:
+            found = self._tree.match(session.tenant, array("q", prompt[: len(prompt) - 1]))
+            session.prefix = found.node
+            self._tree.lock(found.node)
+        if found.length <= kept:
+            return kept
+        self.make_room(session, found.length)
+        start = 0
+        for kv, taken in found.pieces:
+            skipped = max(0, kept - start)
+            if skipped < taken:
+                session.kv.write(kv[..., skipped:taken, :])
+            start += taken
+        session.tokens += prompt[kept : found.length]
+        return found.length
+
     def give_back(self, session: Session) -> None:
-        """End the use that `acquire` began."""
+        """End the use that `acquire` began; what was computed is everybody's from now on."""
         session.settle()
+        with self._guard:
+            if session.tokens:
+                self._tree.insert(session.tenant, array("q", session.tokens), session.kv.read)
+            if session.prefix is not None:
+                self._tree.unlock(session.prefix)
+                session.prefix = None
         session.lock.release()
         self._leave(session)
 
@@ -81,31 +141,45 @@ class SessionStore:
             self._trim(session.kv.bytes_for(tokens) - session.kv.nbytes, keep=session)
         session.kv.reserve(tokens)
 
-    def release(self, name: str) -> None:
-        """Forget a session. One in use loses its cache when that use ends."""
+    def pin(self, session: Session) -> Node:
+        """Keep what `session` holds in the tree until `unpin`, whatever the budget."""
         with self._guard:
-            self._sessions.pop(name, None)
+            node = self._tree.insert(session.tenant, array("q", session.tokens), session.kv.read)
+            self._tree.lock(node)
+        return node
 
-    def totals(self) -> tuple[int, int, int]:
-        """Bytes held, sessions held, sessions evicted so far."""
+    def unpin(self, node: Node) -> None:
+        """End what `pin` began."""
         with self._guard:
-            return self._held(), len(self._sessions), self._evictions
+            self._tree.unlock(node)
+            self._trim(0, keep=None)
+
+    def release(self, name: str, *, tenant: str = "") -> None:
+        """Forget a session; one in use loses its buffer when that use ends. Its prefixes stay for others."""
+        with self._guard:
+            self._sessions.pop((tenant, name), None)
+
+    def holdings(self) -> Holdings:
+        """What the caches hold now."""
+        with self._guard:
+            return Holdings(self._live(), self._tree.nbytes, len(self._sessions), self._evictions)
 
     def _leave(self, session: Session) -> None:
         with self._guard:
             session.users -= 1
             self._trim(0, keep=next(reversed(self._sessions.values()), None))
 
-    def _held(self) -> int:
+    def _live(self) -> int:
         return sum(session.kv.nbytes for session in self._sessions.values())
 
     def _trim(self, wanted: int, *, keep: Session | None) -> None:
-        excess = self._held() + wanted - self._budget
-        for name, session in list(self._sessions.items()):
+        excess = self._live() + self._tree.nbytes + wanted - self._budget
+        for key, session in list(self._sessions.items()):
             if excess <= 0:
                 return
             if session.users or session is keep or not session.kv.nbytes:
                 continue
-            del self._sessions[name]
-            self._evictions += 1
+            del self._sessions[key]
             excess -= session.kv.nbytes
+        if excess > 0:
+            self._evictions += self._tree.evict(excess)

@@ -55,7 +55,7 @@ class Completion:
             no top-p); as many as `ids`.
         finish: why generation ended.
         prompt_tokens: length of the prompt.
-        cached_tokens: prompt tokens taken from the session's cache.
+        cached_tokens: prompt tokens that this session, or another of the same tenant, had computed before.
         computed_tokens: prompt tokens forwarded through the model; `prompt_tokens - cached_tokens` unless
             cancelled during the prefill.
         generated_tokens: length of `ids`.
@@ -81,9 +81,10 @@ class EngineStats:
     Attributes:
         requests: finished requests, cancelled ones included.
         prompt_tokens: sum over requests; likewise `cached_tokens`, `computed_tokens`, `generated_tokens`.
-        cache_bytes: memory that session caches occupy now.
-        sessions: sessions with a cache now.
-        evictions: session caches dropped to stay within the budget.
+        cache_bytes: memory that caches occupy now: the sessions' own buffers and what they share.
+        shared_bytes: the part of it that is shared, each prefix stored once.
+        sessions: sessions with a buffer now.
+        evictions: shared prefixes dropped to stay within the budget.
     """
 
     requests: int = 0
@@ -92,6 +93,7 @@ class EngineStats:
     computed_tokens: int = 0
     generated_tokens: int = 0
     cache_bytes: int = 0
+    shared_bytes: int = 0
     sessions: int = 0
     evictions: int = 0
 
@@ -139,24 +141,27 @@ class Engine(Protocol):
         on_token: Callable[[int], None] | None = None,
         cancel: threading.Event | None = None,
         grammar: "Grammar | None" = None,
+        tenant: str = "",
     ) -> Completion:
         """Continue `ids` until a stop token, the limit, or `cancel`.
 
         Args:
             ids: the whole conversation so far; reuse is found on the ids themselves.
-            session: whose cache to use; sessions never see each other's.
+            session: whose buffer to use.
             sampling: how to choose tokens.
             on_token: called with each id as it is chosen, in the calling thread.
             cancel: set it from any thread to end the request early; checked at every token.
             grammar: what the answer may be.
+            tenant: sessions of one tenant share what they have computed of the same prefix; nothing is shared
+                between tenants, not even its speed.
 
         Raises:
             RequestError: the request is wrong; nothing was computed.
         """
         ...
 
-    def release(self, session: str) -> None:
-        """Forget a session's cache. Unknown sessions are ignored."""
+    def release(self, session: str, *, tenant: str = "") -> None:
+        """Forget a session. Unknown sessions are ignored."""
         ...
 
     def stats(self) -> EngineStats:
