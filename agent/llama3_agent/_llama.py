@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llama3_agent.engine import Completion, EngineStats, ModelUnsuitable, Sampling, _config
@@ -231,6 +232,33 @@ class Llama:
             self._sessions.give_back(session)
             self._sessions.release(name, tenant=tenant)
         return Pin(functools.partial(self._sessions.unpin, node))
+
+    def save_prefixes(self, path: str | os.PathLike[str]) -> int:
+        """Write all that is shared now to a file, for `load_prefixes` after a restart.
+
+        Keep the file as you would the conversations: it holds their tokens.
+
+        Returns:
+            The number of tokens written.
+        """
+        from llama3_agent.engine import _saved
+
+        return _saved.save(Path(path), self._sessions.export(), model=_saved.fingerprint(self._model))
+
+    def load_prefixes(self, path: str | os.PathLike[str]) -> int:
+        """Take over what `save_prefixes` wrote, as far as `cache_bytes` allows.
+
+        Returns:
+            The number of tokens read.
+
+        Raises:
+            SavedPrefixesError: the file is missing, damaged, or another model's. Nothing has changed.
+        """
+        from llama3_agent.engine import _saved
+
+        stretches = _saved.load(Path(path), model=_saved.fingerprint(self._model))
+        self._sessions.restore([one.on(self.device) for one in stretches])
+        return sum(len(one.tokens) for one in stretches)
 
     def stats(self) -> EngineStats:
         """Totals since the model was loaded, and what the caches hold now."""

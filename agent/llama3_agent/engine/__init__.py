@@ -16,7 +16,9 @@ from llama3_agent.engine.errors import (
     ModelNotFound,
     ModelUnavailable,
     ModelUnsuitable,
+    NotEnoughMemory,
     RequestError,
+    SavedPrefixesError,
     ScriptExhausted,
 )
 
@@ -37,7 +39,9 @@ __all__ = [
     "ModelNotFound",
     "ModelUnavailable",
     "ModelUnsuitable",
+    "NotEnoughMemory",
     "RequestError",
     "Sampling",
+    "SavedPrefixesError",
     "ScriptExhausted",
 ]

@@ -41,6 +41,11 @@ class KVBuffer:
         return self._capacity
 
     @property
+    def device(self) -> torch.device:
+        """Where it lies."""
+        return self._keys[0].device
+
+    @property
     def nbytes(self) -> int:
         """Memory of the allocated capacity."""
         return sum(t.numel() * t.element_size() for t in (*self._keys, *self._values))

@@ -1,15 +1,17 @@
 """From a folder to a model in memory."""
 
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from transformers import LlamaForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from llama3_agent.engine._config import first_line
+from llama3_agent.engine._memory import free_bytes, gigabytes
 from llama3_agent.engine.errors import ModelUnsuitable
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -50,8 +52,9 @@ def load_model(folder: Path, *, device: torch.device, dtype: torch.dtype) -> Any
     """The model in evaluation mode; weights stored in another type are converted to `dtype`.
 
     Raises:
-        ModelUnsuitable: the files are damaged or incomplete.
+        ModelUnsuitable: the files are damaged or incomplete, or there is too little memory for them.
     """
+    _check_memory(folder, device, dtype)
     loading: Any = LlamaForCausalLM
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity(logging.ERROR)
@@ -71,3 +74,23 @@ def load_model(folder: Path, *, device: torch.device, dtype: torch.dtype) -> Any
         missing = sorted(info["missing_keys"])
         raise ModelUnsuitable(f"the weights in {folder} lack {len(missing)} tensors, such as {missing[0]!r}")
     return model.to(device).eval()
+
+
+def _check_memory(folder: Path, device: torch.device, dtype: torch.dtype) -> None:
+    needed = sum(_weights(file) for file in folder.glob("*.safetensors")) * dtype.itemsize
+    free = free_bytes(device)
+    if needed > free:
+        half = " give dtype='bfloat16', which takes half as much," if dtype == torch.float32 else ""
+        raise ModelUnsuitable(
+            f"the weights in {folder} take {gigabytes(needed)} as {str(dtype).removeprefix('torch.')}, but "
+            f"only {gigabytes(free)} are free:{half} take a smaller model or free some memory"
+        )
+
+
+def _weights(file: Path) -> int:
+    """How many numbers a file of weights holds."""
+    try:
+        with safe_open(file, framework="pt") as opened:
+            return sum(math.prod(opened.get_slice(name).get_shape()) for name in opened.keys())  # noqa: SIM118
+    except (OSError, SafetensorError):
+        return 0  # what is wrong with it is told when it is loaded

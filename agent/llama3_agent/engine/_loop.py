@@ -117,6 +117,7 @@ class Loop:
 
     def prefill(self, request: Request, session: Session) -> Tensor | None:
         """Compute what nobody has computed of the prompt; the logits after it, None if cancelled."""
+        self._sessions.check_room(session, len(request.prompt) + request.limit)
         request.cached = self._sessions.prepare(session, request.prompt)
         self._sessions.make_room(session, len(request.prompt))
         logits = None

@@ -8,9 +8,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import torch
+from torch import Tensor
+
 from llama3_agent.engine._kv import KVBuffer
+from llama3_agent.engine._memory import free_bytes, gigabytes
 from llama3_agent.engine._prefix import reusable
+from llama3_agent.engine._saved import Stretch
 from llama3_agent.engine._tree import Node, PrefixTree
+from llama3_agent.engine.errors import NotEnoughMemory
 
 _POLL_SECONDS = 0.05
 
@@ -43,6 +49,11 @@ class Session:
     def settle(self) -> None:
         """Drop what an aborted forward left in some layers."""
         self.kv.crop(len(self.tokens))
+
+
+def _reader(kv: Tensor, offset: int) -> Callable[[int, int], Tensor]:
+    """Reads keys and values that begin at a token other than the first."""
+    return lambda start, end: kv[..., start - offset : end - offset, :].clone()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +144,24 @@ class SessionStore:
         session.lock.release()
         self._leave(session)
 
+    def check_room(self, session: Session, tokens: int) -> None:
+        """Refuse what memory would not hold, before anything is computed.
+
+        Raises:
+            NotEnoughMemory: `tokens` in this session would not fit, even with all else given up.
+        """
+        if tokens <= session.kv.capacity:
+            return
+        needed = session.kv.bytes_for(tokens)
+        with self._guard:
+            given_up = self._live() + self._tree.nbytes
+        free = free_bytes(session.kv.device) + given_up
+        if needed > free:
+            raise NotEnoughMemory(
+                f"the cache of {tokens} tokens, prompt and answer, takes {gigabytes(needed)}, but only "
+                f"{gigabytes(free)} are free: lower max_tokens, shorten the prompt or free some memory"
+            )
+
     def make_room(self, session: Session, tokens: int) -> None:
         """Let `session` hold `tokens`, at the expense of others if need be."""
         if tokens <= session.kv.capacity:
@@ -158,6 +187,28 @@ class SessionStore:
         """Forget a session; one in use loses its buffer when that use ends. Its prefixes stay for others."""
         with self._guard:
             self._sessions.pop((tenant, name), None)
+
+    def export(self) -> list[Stretch]:
+        """All prefixes, parents before their children."""
+        with self._guard:
+            places: dict[int, int] = {}
+            stretches = []
+            for tenant, node in self._tree.walk():
+                parent = places.get(id(node.parent))
+                places[id(node)] = len(stretches)
+                stretches.append(Stretch(tenant, parent, torch.tensor(node.tokens), node.kv))
+            return stretches
+
+    def restore(self, stretches: Sequence[Stretch]) -> None:
+        """Take over prefixes that `export` gave, as far as the budget allows."""
+        whole: list[array[int]] = []
+        for one in stretches:
+            before = array("q") if one.parent is None else whole[one.parent]
+            whole.append(before + array("q", one.tokens.tolist()))
+            with self._guard:
+                self._tree.insert(one.tenant, whole[-1], _reader(one.kv, len(before)))
+        with self._guard:
+            self._trim(0, keep=None)
 
     def holdings(self) -> Holdings:
         """What the caches hold now."""

@@ -82,13 +82,18 @@ class PrefixTree:
         """Memory of all keys and values in it."""
         return self._nbytes
 
+    def walk(self) -> Iterator[tuple[str, Node]]:
+        """Every node that holds tokens and its tenant, parents before their children."""
+        for tenant, root in self._roots.items():
+            waiting = list(root.children.values())
+            while waiting:
+                node = waiting.pop()
+                waiting += node.children.values()
+                yield tenant, node
+
     def __iter__(self) -> Iterator[Node]:
         """Every node that holds tokens, parents before their children."""
-        waiting = [child for root in self._roots.values() for child in root.children.values()]
-        while waiting:
-            node = waiting.pop()
-            waiting += node.children.values()
-            yield node
+        return (node for _, node in self.walk())
 
     def match(self, tenant: str, tokens: Tokens) -> Match:
         """The longest prefix of `tokens` that is there."""

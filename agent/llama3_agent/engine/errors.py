@@ -13,8 +13,10 @@
     │   ├── ContextOverflow         the prompt does not fit into the context
     │   ├── InvalidTokens           an empty prompt, or ids outside the vocabulary
     │   ├── InvalidSampling         a sampling value out of range
+    │   ├── NotEnoughMemory         the cache of prompt and answer would not fit
     │   └── GrammarError            a grammar that is not well-formed
     │       └── GrammarUnavailable  a grammar, and nothing installed that could follow it
+    ├── SavedPrefixesError          a file of prefixes that is missing, damaged or another model's
     └── ScriptExhausted             `ScriptedLlama` was asked for more replies than it was given
 
 Messages are one line: what was wrong, and what to do about it.
@@ -74,12 +76,20 @@ class InvalidSampling(RequestError):
     """A sampling value is out of range."""
 
 
+class NotEnoughMemory(RequestError):
+    """The cache of prompt and answer would not fit into what memory is left."""
+
+
 class GrammarError(RequestError):
     """The grammar is not well-formed."""
 
 
 class GrammarUnavailable(GrammarError):
     """There is nothing installed that could follow a grammar."""
+
+
+class SavedPrefixesError(EngineError):
+    """A file of saved prefixes is missing, damaged, or belongs to another model."""
 
 
 class ScriptExhausted(EngineError):
