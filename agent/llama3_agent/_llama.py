@@ -277,6 +277,7 @@ class Llama:
         if session is None:
             return request.completion("cancelled")  # type: ignore[no-any-return]
         try:
-            return request.completion(self._loop.run(request, session))  # type: ignore[no-any-return]
+            with self._runner.batcher.request():
+                return request.completion(self._loop.run(request, session))  # type: ignore[no-any-return]
         finally:
             self._sessions.give_back(session)

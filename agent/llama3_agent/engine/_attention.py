@@ -1,10 +1,13 @@
-"""Attention over a session's own buffer, registered as an attention implementation of transformers.
+"""Attention of many sessions at once, registered as an attention implementation of transformers.
 
-The model runs with ``use_cache=False``; the buffer travels as the extra keyword `kv` of the forward, each
-layer writes its new keys and values into it and attends over all that it holds. No mask is built for a
-single token, and grouped-query heads are never repeated in memory.
+What is new in every session is packed into one row of tokens. The model runs with ``use_cache=False``; the
+sessions' buffers travel as the extra keyword `stretches` of the forward. Each layer writes the new keys and
+values of a session into its buffer and attends over all that the buffer holds, and over nothing else. There
+is no padding, and grouped-query heads are never repeated in memory.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,6 +20,23 @@ from llama3_agent.engine._kv import KVBuffer
 NAME = "llama3_agent_kv"
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The part of a row of tokens that belongs to one session.
+
+    Attributes:
+        start: where it begins in the row.
+        new: how many tokens it has.
+        kv: the session's buffer.
+        mask: `offset_mask`, made once a forward instead of once a layer.
+    """
+
+    start: int
+    new: int
+    kv: KVBuffer
+    mask: Tensor | None
+
+
 def attend(
     module: Any,
     query: Tensor,
@@ -24,37 +44,43 @@ def attend(
     value: Tensor,
     _attention_mask: Tensor | None,
     *,
-    kv: KVBuffer,
-    mask: Tensor | None = None,
+    stretches: Sequence[Stretch],
     scaling: float,
     **_others: Any,
 ) -> tuple[Tensor, None]:
-    """One layer's causal attention, with what is new appended to `kv` first.
+    """One layer's causal attention, with what is new appended to the sessions' buffers first.
 
     Args:
-        module: the layer's attention module; its `layer_idx` says which part of `kv` is meant.
+        module: the layer's attention module; its `layer_idx` says which part of a buffer is meant.
         query: `[1, query heads, n, head_dim]`, rotated.
         key: `[1, key/value heads, n, head_dim]`, rotated.
         value: as `key`.
-        _attention_mask: unused; `mask` is made once a forward instead of once a layer.
-        kv: the session's buffer.
-        mask: `offset_mask`, needed when `n > 1` tokens follow cached ones.
+        _attention_mask: unused; each stretch has its own.
+        stretches: whose the `n` tokens are, in order.
         scaling: factor on the scores.
 
     Returns:
         `[1, n, query heads, head_dim]`, and no weights.
     """
-    keys, values = kv.append(module.layer_idx, key, value)
+    parts = [_of_session(module.layer_idx, query, key, value, one, scaling) for one in stretches]
+    return (parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)), None
+
+
+def _of_session(
+    layer: int, query: Tensor, key: Tensor, value: Tensor, one: Stretch, scaling: float
+) -> Tensor:
+    query, key, value = (t.narrow(2, one.start, one.new) for t in (query, key, value))
+    keys, values = one.kv.append(layer, key, value)
     heads, new, head_dim = query.shape[1:]
     if new == 1:
         # The query heads of a group become rows of one query: same result, keys read once a group.
-        grouped = query.view(1, key.shape[1], -1, head_dim)
+        grouped = query.reshape(1, key.shape[1], -1, head_dim)
         out = scaled_dot_product_attention(grouped, keys, values, scale=scaling)
-        return out.reshape(1, 1, heads, head_dim), None
+        return out.reshape(1, 1, heads, head_dim)
     out = scaled_dot_product_attention(
-        query, keys, values, attn_mask=mask, is_causal=mask is None, scale=scaling, enable_gqa=True
+        query, keys, values, attn_mask=one.mask, is_causal=one.mask is None, scale=scaling, enable_gqa=True
     )
-    return out.transpose(1, 2).contiguous(), None
+    return out.transpose(1, 2).contiguous()
 
 
 def offset_mask(new: int, cached: int, *, dtype: torch.dtype, device: torch.device) -> Tensor | None:

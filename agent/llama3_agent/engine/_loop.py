@@ -124,7 +124,7 @@ class Loop:
         while (start := len(session.tokens)) < len(request.prompt):
             if request.cancelled:
                 return None
-            chunk = request.prompt[start : start + self._runner.chunk]
+            chunk = request.prompt[start : start + self._runner.chunk_now]
             logits = self._forward(session, chunk)[-1]
             request.computed += len(chunk)
         return None if request.cancelled else logits

@@ -1,6 +1,5 @@
-"""Forwards tokens of a session through the model."""
+"""Forwards tokens of sessions through the model."""
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -9,12 +8,15 @@ import torch
 from torch import Tensor
 
 from llama3_agent.engine import _attention, _fused
+from llama3_agent.engine._batch import Batcher, Work
 from llama3_agent.engine._kv import KVBuffer
 from llama3_agent.engine._sessions import Session
 
+_SHARED_CHUNKS = 4
+
 
 class Runner:
-    """A model, one forward at a time; any number of threads may call.
+    """A model, one forward at a time; any number of threads may call, and share a forward where they meet.
 
     Args:
         model: a `LlamaForCausalLM` in evaluation mode.
@@ -26,14 +28,19 @@ class Runner:
         model.set_attn_implementation(_attention.NAME)
         self._model = model
         self._context_length = context_length
-        self._lock = threading.Lock()
         self._step = _fused.FusedStep(model) if _fused.suits(model) else None
         self.chunk = chunk_size(model.num_parameters(), model.device)
+        self.batcher = Batcher(self._run, most_tokens=self.chunk)
 
     @property
     def vocabulary(self) -> int:
         """Number of ids the model knows."""
         return int(self._model.config.vocab_size)
+
+    @property
+    def chunk_now(self) -> int:
+        """Tokens of a prompt to compute at once: fewer while others wait for theirs."""
+        return self.chunk if self.batcher.requests < 2 else max(1, self.chunk // _SHARED_CHUNKS)
 
     def new_buffer(self) -> KVBuffer:
         """An empty cache for this model."""
@@ -53,27 +60,46 @@ class Runner:
         Returns:
             The logits of what follows each of the last `rows` of them, `[rows, vocabulary]`.
         """
-        with self._lock, torch.inference_mode():
-            if self._step is not None and len(tokens) == 1:
-                with _one_thread():
-                    logits = self._step(tokens[0], len(session.tokens), session.kv).unsqueeze(0)
-            else:
-                logits = self._full(session, tokens, rows)
-        session.tokens.extend(tokens)
-        return logits
+        return self.batcher.forward(Work(session, tokens, rows))
 
-    def _full(self, session: Session, tokens: Sequence[int], rows: int) -> Tensor:
-        device = self._model.device
-        start, new = len(session.tokens), len(tokens)
+    def _run(self, batch: Sequence[Work]) -> None:
+        found: Sequence[Tensor]
+        with torch.inference_mode():
+            if self._step is not None and all(len(work.tokens) == 1 for work in batch):
+                with _one_thread():
+                    found = [self._one_token(self._step, work) for work in batch]
+            else:
+                found = self._together(batch)
+        for work, logits in zip(batch, found, strict=True):
+            work.session.tokens.extend(work.tokens)
+            work.logits = logits
+
+    def _one_token(self, step: _fused.FusedStep, work: Work) -> Tensor:
+        session = work.session
+        return step(work.tokens[0], len(session.tokens), session.kv).unsqueeze(0)
+
+    def _together(self, batch: Sequence[Work]) -> Sequence[Tensor]:
+        """All works as one row of tokens, each with its own positions and its own buffer."""
+        device, dtype = self._model.device, self._model.dtype
+        row: list[int] = []
+        positions: list[Tensor] = []
+        stretches: list[_attention.Stretch] = []
+        wanted: list[Tensor] = []
+        for work in batch:
+            cached, new = len(work.session.tokens), len(work.tokens)
+            mask = _attention.offset_mask(new, cached, dtype=dtype, device=device)
+            stretches.append(_attention.Stretch(len(row), new, work.session.kv, mask))
+            row += work.tokens
+            positions.append(torch.arange(cached, cached + new, device=device))
+            wanted.append(torch.arange(len(row) - work.rows, len(row), device=device))
         output = self._model(
-            torch.tensor([tokens], device=device),
-            position_ids=torch.arange(start, start + new, device=device).unsqueeze(0),
+            torch.tensor([row], device=device),
+            position_ids=torch.cat(positions).unsqueeze(0),
             use_cache=False,
-            logits_to_keep=rows,
-            kv=session.kv,
-            mask=_attention.offset_mask(new, start, dtype=self._model.dtype, device=device),
+            logits_to_keep=torch.cat(wanted),
+            stretches=stretches,
         )
-        return output.logits[0]  # type: ignore[no-any-return]
+        return output.logits[0].split([work.rows for work in batch])  # type: ignore[no-any-return]
 
 
 def chunk_size(parameters: int, device: torch.device) -> int:

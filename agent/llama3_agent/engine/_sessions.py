@@ -192,7 +192,7 @@ class SessionStore:
         """All prefixes, parents before their children."""
         with self._guard:
             places: dict[int, int] = {}
-            stretches = []
+            stretches: list[Stretch] = []
             for tenant, node in self._tree.walk():
                 parent = places.get(id(node.parent))
                 places[id(node)] = len(stretches)

@@ -10,8 +10,8 @@ from llama3_agent.engine import ContextOverflow, Engine, InvalidTokens, Sampling
 PROMPT = list(b"tell me a story")
 
 
-def greedy(llama: Llama, n: int = 40, session: str = "oracle") -> tuple[int, ...]:
-    return llama.complete(PROMPT, session=session, sampling=Sampling(max_tokens=n)).ids
+def greedy(llama: Llama, n: int = 40) -> tuple[int, ...]:
+    return llama.complete(PROMPT, tenant="oracle", sampling=Sampling(max_tokens=n)).ids
 
 
 def test_it_is_an_engine(llama: Llama) -> None:
@@ -130,7 +130,7 @@ def test_an_exception_from_the_callback_leaves_a_good_cache(
 def test_an_exception_inside_a_forward_leaves_a_good_cache(llama: Llama, length: int) -> None:
     expected = greedy(llama)
     llama.complete(PROMPT[:-length], sampling=Sampling(max_tokens=1))
-    session = llama._sessions._sessions["default"]
+    session = llama._sessions._sessions["", "default"]
     append, calls = session.kv.append, iter(range(100))
 
     def fail_in_the_second_layer(*args):
