@@ -48,8 +48,8 @@ def pick_dtype(dtype: str | torch.dtype | None, device: torch.device) -> torch.d
     return chosen
 
 
-def load_model(folder: Path, *, device: torch.device, dtype: torch.dtype) -> Any:
-    """The model in evaluation mode; weights stored in another type are converted to `dtype`.
+def load_model(folder: Path, *, device: torch.device, dtype: torch.dtype | None) -> Any:
+    """The model in evaluation mode; weights stored in another type are converted to `dtype`, if given.
 
     Raises:
         ModelUnsuitable: the files are damaged or incomplete, or there is too little memory for them.
@@ -61,7 +61,7 @@ def load_model(folder: Path, *, device: torch.device, dtype: torch.dtype) -> Any
     try:
         model, info = loading.from_pretrained(
             folder,
-            dtype=dtype,
+            dtype=dtype or "auto",
             local_files_only=True,
             use_safetensors=True,
             output_loading_info=True,
@@ -76,14 +76,17 @@ def load_model(folder: Path, *, device: torch.device, dtype: torch.dtype) -> Any
     return model.to(device).eval()
 
 
-def _check_memory(folder: Path, device: torch.device, dtype: torch.dtype) -> None:
-    needed = sum(_weights(file) for file in folder.glob("*.safetensors")) * dtype.itemsize
+def _check_memory(folder: Path, device: torch.device, dtype: torch.dtype | None) -> None:
+    files = list(folder.glob("*.safetensors"))
+    stored = sum(file.stat().st_size for file in files)
+    needed = sum(map(_weights, files)) * dtype.itemsize if dtype else stored
     free = free_bytes(device)
     if needed > free:
         half = " give dtype='bfloat16', which takes half as much," if dtype == torch.float32 else ""
+        shown = str(dtype).removeprefix("torch.") if dtype else "they are stored"
         raise ModelUnsuitable(
-            f"the weights in {folder} take {gigabytes(needed)} as {str(dtype).removeprefix('torch.')}, but "
-            f"only {gigabytes(free)} are free:{half} take a smaller model or free some memory"
+            f"the weights in {folder} take {gigabytes(needed)} as {shown}, but only {gigabytes(free)} are "
+            f"free:{half} take a smaller model or free some memory"
         )
 
 

@@ -21,15 +21,16 @@ class Runner:
     Args:
         model: a `LlamaForCausalLM` in evaluation mode.
         context_length: the most tokens a session holds.
+        parameters: the number of weights, whatever form they are in.
     """
 
-    def __init__(self, model: Any, *, context_length: int) -> None:
+    def __init__(self, model: Any, *, context_length: int, parameters: int) -> None:
         _attention.register()
         model.set_attn_implementation(_attention.NAME)
         self._model = model
         self._context_length = context_length
         self._step = _fused.FusedStep(model) if _fused.suits(model) else None
-        self.chunk = chunk_size(model.num_parameters(), model.device)
+        self.chunk = chunk_size(parameters, model.device)
         self.batcher = Batcher(self._run, most_tokens=self.chunk)
 
     @property

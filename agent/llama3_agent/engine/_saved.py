@@ -46,9 +46,10 @@ class Stretch:
         return replace(self, kv=self.kv.to(device))
 
 
-def fingerprint(model: Any) -> str:
+def fingerprint(model: Any, weights: str = "full") -> str:
     """What tells one model from another: its shape, its type, some numbers of each of its weights."""
-    digest = hashlib.sha256(json.dumps(_shape(model.config), sort_keys=True, default=str).encode())
+    told = [_shape(model.config), weights]
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode())
     for name, weight in sorted(model.named_parameters()):
         digest.update(f"{name} {tuple(weight.shape)} {weight.dtype}".encode())
         flat = weight.detach().reshape(-1)

@@ -1,0 +1,80 @@
+"""Weights of eight bits: nearly the same model, and exactly the same whoever else is being served."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from llama3_agent._llama import Llama
+from llama3_agent.engine import ModelUnsuitable, Sampling, SavedPrefixesError, _int8
+
+from .conftest import save_model
+
+pytestmark = pytest.mark.skipif(not _int8.available(), reason="this build of torch has no FBGEMM")
+PROMPT = [256, *[i * 11 % 256 for i in range(60)]]
+
+
+@pytest.fixture
+def small(folder: Path) -> Llama:
+    return Llama(folder, device="cpu", progress=False, weights="int8")
+
+
+@pytest.mark.parametrize("width", [16, 48, 300])
+def test_a_product_is_nearly_the_exact_one(width: int) -> None:
+    torch.manual_seed(width)
+    weight, x = torch.randn(70, width), torch.randn(9, width)
+    x[3] *= 1000
+    x[4] = 0
+    exact, ours = x @ weight.T, _int8.Int8Linear(weight)(x)
+    assert torch.equal(ours[4], torch.zeros(70))
+    error = (ours - exact).norm(dim=1) / exact.norm(dim=1).clamp_min(1e-9)
+    assert error.max() < 0.05
+
+
+def test_a_row_comes_out_the_same_whatever_is_beside_it() -> None:
+    torch.manual_seed(1)
+    layer, x = _int8.Int8Linear(torch.randn(70, 96)), torch.randn(2, 33, 96)
+    whole = layer(x)
+    for start, end in ((0, 1), (5, 6), (3, 17), (32, 33)):
+        assert torch.equal(layer(x[:, start:end]), whole[:, start:end])
+    x[0, 0] *= 1e6
+    assert torch.equal(layer(x)[:, 1:], whole[:, 1:])
+
+
+def test_it_follows_the_full_model_closely(small: Llama, llama: Llama) -> None:
+    sampling = Sampling(max_tokens=1)
+    ours, full = small.complete(PROMPT, sampling=sampling), llama.complete(PROMPT, sampling=sampling)
+    assert ours.logprobs[0] == pytest.approx(full.logprobs[0], abs=0.5)
+    assert small.parameters == llama.parameters
+    assert small.dtype == torch.float32
+
+
+def test_cached_runs_and_uncached_ones_agree(small: Llama) -> None:
+    sampling = Sampling(max_tokens=16)
+    small.complete(PROMPT[:30], sampling=sampling)
+    cached = small.complete(PROMPT, sampling=sampling)
+    cold = small.complete(PROMPT, tenant="cold", sampling=sampling)
+    assert (cached.cached_tokens, cold.cached_tokens) == (30, 0)
+    assert cached.ids == cold.ids
+    # The products are the same to the bit; attention over one query or many is not.
+    assert cached.logprobs == pytest.approx(cold.logprobs, abs=1e-4)
+
+
+def test_prefixes_of_the_full_model_are_anothers(small: Llama, llama: Llama, tmp_path: Path) -> None:
+    llama.complete(PROMPT)
+    llama.save_prefixes(tmp_path / "full")
+    with pytest.raises(SavedPrefixesError, match="another model"):
+        small.load_prefixes(tmp_path / "full")
+
+
+def test_half_precision_files_are_quantized_too(tmp_path: Path) -> None:
+    folder = save_model(tmp_path / "half", dtype=torch.bfloat16)
+    llama = Llama(folder, device="cpu", progress=False, weights="int8")
+    assert llama.complete(PROMPT, sampling=Sampling(max_tokens=3)).ids
+
+
+def test_other_kinds_are_refused(folder: Path) -> None:
+    with pytest.raises(ModelUnsuitable, match="'full' or 'int8', not 'int4'"):
+        Llama(folder, device="cpu", weights="int4")  # type: ignore[arg-type]
