@@ -27,9 +27,9 @@ def available() -> bool:
 
 
 class Int8Linear(torch.nn.Module):
-    """A linear layer without bias whose weights, one scale a row, and inputs, one scale a token, have 8 bits.
+    """A linear layer without bias whose weights, one scale a row, and inputs, one a token, have 8 bits.
 
-    Without VNNI the products of two pairs are added in 16 bits, which 8-bit inputs overflow; there they get 7.
+    Without VNNI two products are added in 16 bits, which 8-bit inputs overflow; there they get 7.
 
     Args:
         weight: `[out, in]`.
@@ -51,7 +51,7 @@ class Int8Linear(torch.nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`[..., in]` to `[..., out]`."""
         largest = x.abs().amax(dim=-1, keepdim=True).clamp_min(_SMALLEST)
-        product = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
+        product: Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
             x / largest, self._step, self._zero, self._packed
         )
         return product * largest

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from llama3_agent.engine._guide import Guide
+from llama3_agent.engine._lookup import Lookup
 from llama3_agent.engine._runner import Runner
 from llama3_agent.engine._sampler import Sampler, logprob
 from llama3_agent.engine._sessions import Session, SessionStore
@@ -23,6 +24,7 @@ class Request:
         limit: the most tokens to generate; prompt and answer fit into the context.
         started: `time.perf_counter()` when it came in.
         guide: says what the answer may be, if it may not be anything.
+        lookup: guesses what may come next.
     """
 
     prompt: list[int]
@@ -32,6 +34,7 @@ class Request:
     cancel: threading.Event | None
     started: float
     guide: Guide | None = None
+    lookup: Lookup | None = None
     cached: int = 0
     computed: int = 0
     ids: list[int] = field(default_factory=list)
@@ -48,11 +51,19 @@ class Request:
         allowed = self.guide.allowed() if self.guide is not None else None
         return self.take(self.sampler.pick(logits, allowed), logits)
 
+    def draft(self) -> list[int]:
+        """A guess of what follows the last token. Under a guide there is none: most of it is sure."""
+        if self.lookup is None or self.guide is not None:
+            return []
+        return self.lookup.draft()[: self.limit - len(self.ids) - 1]
+
     def take(self, token: int, logits: Tensor) -> list[int]:
         """Hand a token to the caller, given the logits `[vocabulary]` before it."""
         if not self.ids:
             self.first_token_seconds = time.perf_counter() - self.started
         self.ids.append(token)
+        if self.lookup is not None:
+            self.lookup.extend((token,))
         self.logprobs.append(logprob(logits, token))
         if self.on_token is not None:
             self.on_token(token)
@@ -96,17 +107,34 @@ class Loop:
         logits = self.prefill(request, session)
         if logits is None:
             return "cancelled"
-        while True:
-            forced = request.choose(logits)
-            if finish := self._finish(request):
-                return finish
-            # What must follow needs no choice, so it is computed together with the token before it.
-            rows = self._forward(session, [request.ids[-1], *forced], rows=len(forced) + 1)
+        forced = request.choose(logits)
+        while not (finish := self._finish(request)):
+            # What must follow needs no choice, so it is computed together with the token before it; what
+            # may follow is computed with it too, and kept as far as it was chosen.
+            sure = [request.ids[-1], *forced]
+            draft = request.draft()
+            start = len(session.tokens)
+            rows = self._forward(session, sure + draft, rows=len(sure) + len(draft))
             for token, before in zip(forced, rows, strict=False):
                 request.take(token, before)
                 if finish := self._finish(request):
                     return finish
-            logits = rows[-1]
+            forced, kept = self._follow(request, draft, rows[len(sure) - 1 :])
+            session.keep(start + len(sure) + kept)
+        return finish
+
+    def _follow(self, request: Request, draft: list[int], rows: Tensor) -> tuple[list[int], int]:
+        """Choose tokens as long as they are those of the draft, and one more.
+
+        Returns:
+            What must follow the last one, and how many were in the draft.
+        """
+        forced = request.choose(rows[0])
+        kept = 0
+        while kept < len(draft) and request.ids[-1] == draft[kept] and not self._finish(request):
+            kept += 1
+            forced = request.choose(rows[kept])
+        return forced, kept
 
     def _finish(self, request: Request) -> Finish | None:
         if request.ids[-1] in self._stop_ids:

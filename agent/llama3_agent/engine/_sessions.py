@@ -46,6 +46,12 @@ class Session:
         self.settle()
         return kept
 
+    def keep(self, length: int) -> None:
+        """Forget the tokens from `length` on."""
+        if length < len(self.tokens):
+            del self.tokens[length:]
+            self.settle()
+
     def settle(self) -> None:
         """Drop what an aborted forward left in some layers."""
         self.kv.crop(len(self.tokens))
