@@ -30,6 +30,8 @@ class Usage:
         computed_tokens: Of these, the ones computed now.
         generated_tokens: Tokens written.
         seconds: Time spent in the engine.
+        decoding_seconds: Of these, from the first token of each step to its last.
+        first_token_seconds: Until the very first token; None if there was none.
     """
 
     prompt_tokens: int = 0
@@ -37,16 +39,39 @@ class Usage:
     computed_tokens: int = 0
     generated_tokens: int = 0
     seconds: float = 0.0
+    decoding_seconds: float = 0.0
+    first_token_seconds: float | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        """What both did, this one first."""
+        first = self.first_token_seconds
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.computed_tokens + other.computed_tokens,
+            self.generated_tokens + other.generated_tokens,
+            self.seconds + other.seconds,
+            self.decoding_seconds + other.decoding_seconds,
+            other.first_token_seconds if first is None else first,
+        )
 
     def plus(self, completion: Completion) -> Usage:
         """This usage with one more step."""
-        return Usage(
-            self.prompt_tokens + completion.prompt_tokens,
-            self.cached_tokens + completion.cached_tokens,
-            self.computed_tokens + completion.computed_tokens,
-            self.generated_tokens + completion.generated_tokens,
-            self.seconds + completion.seconds,
+        waited = completion.first_token_seconds
+        return self + Usage(
+            completion.prompt_tokens,
+            completion.cached_tokens,
+            completion.computed_tokens,
+            completion.generated_tokens,
+            completion.seconds,
+            0.0 if waited is None else completion.seconds - waited,
+            waited,
         )
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Tokens written for each second of decoding; 0 before anything was."""
+        return self.generated_tokens / self.decoding_seconds if self.decoding_seconds else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from llama3_agent import Agent, ConfigurationError, InputError, ScriptedLlama, events
+from llama3_agent import Agent, ConfigurationError, InputError, ScriptedLlama, Usage, events
 from llama3_tools import LocalSandbox, SandboxUnavailable
 
 from .conftest import MakeAgent, code, say
@@ -167,6 +167,12 @@ def test_the_date_is_fixed(make_agent: MakeAgent) -> None:
 def test_usage_is_summed_and_messages_carry_theirs(make_agent: MakeAgent) -> None:
     run = make_agent(code("1"), say("1")).run("Go.")
     usage = run.usage
+    assert usage.first_token_seconds is not None
+    assert 0 < usage.first_token_seconds <= usage.seconds
+    assert 0 <= usage.decoding_seconds < usage.seconds
+    assert (usage + usage).generated_tokens == 2 * usage.generated_tokens
+    assert Usage(generated_tokens=12, decoding_seconds=0.5).tokens_per_second == 24
+    assert Usage().tokens_per_second == 0
     assert usage.prompt_tokens == usage.cached_tokens + usage.computed_tokens
     assert usage.cached_tokens > 0
     first, second = [message for message in run.messages if isinstance(message, AIMessage)]

@@ -92,7 +92,7 @@ class Chat:
                 if isinstance(event, Final):
                     run = event.run
         self._attached += files
-        self._usage = _sum(self._usage, run.usage)
+        self._usage += run.usage
         saved, trouble = save(run, self._out)
         self._saved += saved
         self._screen.finish(run, saved)
@@ -120,7 +120,8 @@ class Chat:
         usage = self._usage
         self._screen.line(
             f"prompt {usage.prompt_tokens:,} tokens (cached {usage.cached_tokens:,}, computed "
-            f"{usage.computed_tokens:,}), written {usage.generated_tokens:,}, {usage.seconds:.1f} s"
+            f"{usage.computed_tokens:,}), written {usage.generated_tokens:,} at "
+            f"{usage.tokens_per_second:,.0f} a second, {usage.seconds:.1f} s"
         )
 
     def _reset(self, _: list[str]) -> None:
@@ -153,13 +154,3 @@ def _words(text: str) -> list[str]:
 
 def _listed(paths: Sequence[Path]) -> str:
     return ", ".join(one_line(str(path)) for path in paths) or "nothing"
-
-
-def _sum(one: Usage, other: Usage) -> Usage:
-    return Usage(
-        one.prompt_tokens + other.prompt_tokens,
-        one.cached_tokens + other.cached_tokens,
-        one.computed_tokens + other.computed_tokens,
-        one.generated_tokens + other.generated_tokens,
-        one.seconds + other.seconds,
-    )
