@@ -28,6 +28,7 @@ from ._sandboxes import sandbox_maker
 from ._sessions import Session, Sessions
 from ._state import Limits, State
 from ._stream import EventStream
+from ._structured import OutputType, parsed, schema_of
 from ._tools import Tool, ToolSet
 from .engine import Engine, Sampling
 from .errors import ConfigurationError, FilesNeedSandbox, NothingToResume
@@ -136,7 +137,14 @@ class Agent:
         # Sandboxes must not outlive an agent that nobody closed.
         self._release = weakref.finalize(self, _close, self._sessions, self._code)
 
-    def run(self, text: str, files: Iterable[str | Path] = (), *, thread: str | None = None) -> Run:
+    def run(
+        self,
+        text: str,
+        files: Iterable[str | Path] = (),
+        *,
+        thread: str | None = None,
+        output_type: OutputType | None = None,
+    ) -> Run:
         """Answer a question.
 
         Args:
@@ -144,21 +152,29 @@ class Agent:
             files: Files to put into the sandbox; the model is told their names.
             thread: Continues the conversation of this name, or begins it. Without one the conversation is
                 forgotten.
+            output_type: What the answer is to be beside text, found in ``Run.parsed``: a pydantic model, any
+                type that pydantic knows, or a JSON Schema. The model is asked for it once it has answered.
 
         Raises:
-            InputError: the question or a file cannot be used.
+            InputError: the question, a file or the output type cannot be used.
             ThreadBusy: the thread is still answering.
             SandboxUnavailable: code cannot be confined on this machine; nothing was run.
             KeyboardInterrupt: Ctrl-C; the thread stays usable.
         """
-        return _last(self.stream(text, files, thread=thread))
+        return _last(self.stream(text, files, thread=thread, output_type=output_type))
 
     def stream(
-        self, text: str, files: Iterable[str | Path] = (), *, thread: str | None = None
+        self,
+        text: str,
+        files: Iterable[str | Path] = (),
+        *,
+        thread: str | None = None,
+        output_type: OutputType | None = None,
     ) -> EventStream:
         """Answer a question, and yield events on the way; the last one is a `Final`. See `run`."""
         question = checked_question(text)
         paths = checked_files(files, most_bytes=self._most_bytes)
+        schema = None if output_type is None else schema_of(output_type)
         if paths and not self._sessions.has_sandbox:
             raise FilesNeedSandbox("files need a sandbox to be put in; do not pass sandbox=None")
         session = self._begin(thread or _one_off())
@@ -167,7 +183,8 @@ class Agent:
         except BaseException:
             self._leave(session, forget=thread is None)
             raise
-        payload = State(question=question, attached=attached)
+        session.output_type = output_type
+        payload = State(question=question, attached=attached, schema=schema)
         return self._open(session, payload, forget=thread is None)
 
     def resume(self, answer: bool | str | Mapping[str, bool | str] = True, *, thread: str) -> Run:
@@ -189,18 +206,32 @@ class Agent:
             )
         )
 
-    async def arun(self, text: str, files: Iterable[str | Path] = (), *, thread: str | None = None) -> Run:
+    async def arun(
+        self,
+        text: str,
+        files: Iterable[str | Path] = (),
+        *,
+        thread: str | None = None,
+        output_type: OutputType | None = None,
+    ) -> Run:
         """`run`, for use in an event loop; the work is done in a worker thread."""
-        async for event in self.astream(text, files, thread=thread):
+        async for event in self.astream(text, files, thread=thread, output_type=output_type):
             if isinstance(event, Final):
                 return event.run
         raise AssertionError("a stream ends with Final")
 
     async def astream(
-        self, text: str, files: Iterable[str | Path] = (), *, thread: str | None = None
+        self,
+        text: str,
+        files: Iterable[str | Path] = (),
+        *,
+        thread: str | None = None,
+        output_type: OutputType | None = None,
     ) -> AsyncIterator[Event]:
         """`stream`, for use in an event loop. Cancelling the task stops the run."""
-        opening = asyncio.ensure_future(asyncio.to_thread(self.stream, text, files, thread=thread))
+        opening = asyncio.ensure_future(
+            asyncio.to_thread(self.stream, text, files, thread=thread, output_type=output_type)
+        )
         try:
             stream = await asyncio.shield(opening)
             while (event := await asyncio.to_thread(next, stream, None)) is not None:
@@ -289,6 +320,12 @@ class Agent:
         transcript = Transcript.from_state(
             self.llama.tokenizer, values["transcript"], tools=self._loop.opening["tools"]
         )
+        value = None
+        if reason == "answered" and values["structured"] is not None:
+            try:
+                value = parsed(values["structured"], session.output_type)
+            except ValueError as objection:
+                reason, error = "error", f"the answer is not what was asked for: {objection}"
         harvest = session.harvest
         return Run(
             output=values["output"] or "",
@@ -300,6 +337,7 @@ class Agent:
             usage=Usage(**values["usage"]),
             steps=values["steps"],
             thread=session.thread,
+            parsed=value,
         )
 
     def _leave(self, session: Session, *, forget: bool) -> None:

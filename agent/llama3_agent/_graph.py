@@ -2,7 +2,7 @@
 
 ::
 
-    guard_input ──> generate ──> answered? ──> guard_output ──> END
+    guard_input ──> generate ──> answered? ──> guard_output ──> (structure) ──> END
                      ▲    │ calls
                      │    ▼
                      │   scan ──> approve (interrupt) ──> execute
@@ -25,7 +25,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StreamWriter, interrupt
 
-from llama3_prompts import Transcript
+from llama3_prompts import Grammar, Transcript, json_grammar
 
 from . import events
 from ._calls import allowed, gate_failure, readable, refusals
@@ -36,8 +36,9 @@ from ._run import Usage
 from ._sessions import Session, Sessions
 from ._state import Call, Limits, Result, State, new_turn
 from ._steps import Teller, answer_calls, run_code, settle, usage_metadata, with_files
+from ._structured import problem, request
 from ._tools import CODE_INTERPRETER, ToolSet
-from .engine import Completion, ContextOverflow, Engine, Sampling
+from .engine import Completion, ContextOverflow, Engine, NotEnoughMemory, RequestError, Sampling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,9 @@ class Loop:
         graph.add_edge("approve", "execute")
         graph.add_edge("execute", "observe")
         graph.add_conditional_edges("observe", self.after_guard, ["generate", END])
-        graph.add_edge("guard_output", END)
+        graph.add_node("structure", self.structure)
+        graph.add_conditional_edges("guard_output", self.after_answer, ["structure", END])
+        graph.add_edge("structure", END)
         return graph.compile(checkpointer=checkpointer)
 
     def guard_input(self, state: State) -> State:
@@ -113,12 +116,9 @@ class Loop:
         transcript = self._transcript(state)
         try:
             completion = self._speak(transcript, self._session(config), writer)
-        except ContextOverflow as error:
+        except (ContextOverflow, NotEnoughMemory) as error:
             transcript.rewind(state["mark"])
-            text = (
-                f"the conversation has outgrown the model: {error}; begin a new thread or ask for less output"
-            )
-            return State(transcript=transcript.to_state(), finish_reason="error", error=text, calls=[])
+            return _outgrown(error) | State(transcript=transcript.to_state(), calls=[])
         message = transcript.add_generated(completion.ids, usage=usage_metadata(completion))
         turn_over = not completion.ids or transcript.codec.name(completion.ids[-1]) != "<|eom_id|>"
         change = State(
@@ -145,6 +145,30 @@ class Loop:
         if self.guards.output:
             writer(events.TextDelta(text))
         return State(finish_reason="answered")
+
+    def structure(self, state: State, config: RunnableConfig) -> State:
+        """Have the answer again, as JSON. The conversation keeps it as it was said."""
+        schema = state["schema"]
+        assert schema is not None
+        transcript = self._transcript(state)
+        transcript.append(HumanMessage(request(schema)))
+        grammar = json_grammar(schema) if self.constrain else None
+        try:
+            completion = self._complete(transcript, self._session(config), grammar)
+        except (ContextOverflow, NotEnoughMemory) as error:
+            return _outgrown(error)
+        text = "".join(p.text for p in transcript.codec.pieces(completion.ids) if not p.special)
+        change = State(
+            structured=text,
+            steps=state["steps"] + 1,
+            usage=asdict(Usage(**state["usage"]).plus(completion)),
+        )
+        if reason := refusal(self.guards.output, text):
+            change |= State(structured=None, finish_reason="blocked", error=f"the JSON was blocked: {reason}")
+        elif wrong := problem(text, schema):
+            error_text = f"the answer could not be put into the form asked for: {wrong}"
+            change |= State(structured=None, finish_reason="error", error=error_text)
+        return change
 
     def scan(self, state: State, config: RunnableConfig, writer: StreamWriter) -> State:
         """Have the gate look at every piece of code, before any call of the message is carried out."""
@@ -207,6 +231,10 @@ class Loop:
             return END
         return "guard_output" if state["output"] is not None else "generate"
 
+    def after_answer(self, state: State) -> str:
+        """Where to go when an answer has been let out."""
+        return "structure" if state.get("schema") and state["finish_reason"] == "answered" else END
+
     def after_scan(self, state: State) -> str:
         """Where to go when all code has been looked at."""
         if not allowed(state):
@@ -228,20 +256,31 @@ class Loop:
 
     def _speak(self, transcript: Transcript, session: Session, writer: StreamWriter) -> Completion:
         tell = Teller(transcript, writer, hold_text=self.guards.output is not None)
-        completion = self.engine.complete(
+        grammar = transcript.call_grammar() if self.constrain else None
+        completion = self._complete(transcript, session, grammar, tell)
+        tell.end(truncated=completion.finish == "length")
+        return completion
+
+    def _complete(
+        self, transcript: Transcript, session: Session, grammar: Grammar | None, tell: Teller | None = None
+    ) -> Completion:
+        return self.engine.complete(
             transcript.open_assistant(),
             session=session.key,
             sampling=self.sampling,
             on_token=tell,
             cancel=session.stop,
-            grammar=transcript.call_grammar() if self.constrain else None,
+            grammar=grammar,
             tenant=self.sessions.tenant,
         )
-        tell.end(truncated=completion.finish == "length")
-        return completion
 
     def _run_code(
         self, call: Call, state: State, session: Session, plots: int
     ) -> tuple[events.ToolResult, int]:
         timeout, limit = self.code_timeout, self.output_limit
         return run_code(call, state, session, self.code, plots=plots, timeout=timeout, limit=limit)
+
+
+def _outgrown(error: RequestError) -> State:
+    text = f"the conversation has outgrown the model: {error}; begin a new thread or ask for less output"
+    return State(finish_reason="error", error=text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -141,6 +141,7 @@ class Run:
         usage: Token counts and engine time.
         steps: How many times the model wrote.
         thread: Pass it as ``thread=`` to continue, when the run was started with one.
+        parsed: The answer as the ``output_type`` asked for; None if none was, or the run ended early.
     """
 
     output: str
@@ -152,3 +153,4 @@ class Run:
     usage: Usage
     steps: int
     thread: str
+    parsed: Any = None

@@ -17,6 +17,7 @@ from .errors import ConfigurationError, ThreadBusy
 if TYPE_CHECKING:
     from llama3_tools import Sandbox
 
+    from ._structured import OutputType
     from .engine import Engine
 
 
@@ -33,6 +34,7 @@ class Session:
         busy: Held while a question is being answered.
         harvest: What the code of the current run left behind.
         in_code: Whether its code is running in the sandbox, which other threads may share.
+        output_type: What the answer to the last question is to be, if more than text.
     """
 
     thread: str
@@ -43,6 +45,7 @@ class Session:
     busy: threading.Lock = field(default_factory=threading.Lock)
     harvest: Harvest = field(default_factory=Harvest)
     in_code: bool = False
+    output_type: OutputType | None = None
     _sandbox: Sandbox | None = None
 
     def sandbox(self) -> Sandbox:

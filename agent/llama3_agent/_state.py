@@ -27,12 +27,14 @@ class Result(TypedDict):
 class State(TypedDict, total=False):
     """The state of a thread.
 
-    The first two keys are given with each question. ``transcript`` (see `Transcript.to_state`) and ``plots``
-    (figures numbered so far) last as long as the thread; everything below them belongs to the current turn.
+    The first three keys are given with each question; ``schema`` is that of an answer asked for as JSON.
+    ``transcript`` (see `Transcript.to_state`) and ``plots`` (figures numbered so far) last as long as the
+    thread; everything below them belongs to the current turn.
     """
 
     question: str
     attached: list[str]
+    schema: dict[str, Any] | None
 
     transcript: dict[str, Any]
     plots: int
@@ -48,6 +50,7 @@ class State(TypedDict, total=False):
     format_errors: int
     usage: dict[str, Any]
     output: str | None
+    structured: str | None
     finish_reason: FinishReason | None
     error: str | None
 
@@ -65,6 +68,7 @@ def new_turn() -> State:
         format_errors=0,
         usage={},
         output=None,
+        structured=None,
         finish_reason=None,
         error=None,
     )

@@ -3,7 +3,7 @@
 from llama3_prompts._codec import Codec, Piece, StreamDecoder
 from llama3_prompts._families import detect_family
 from llama3_prompts._forms import Dialect
-from llama3_prompts._grammar import Grammar, ToolChoice
+from llama3_prompts._grammar import Grammar, ToolChoice, json_grammar
 from llama3_prompts._parser import StreamParser, parse
 from llama3_prompts._results import CodeStatus, code_output
 from llama3_prompts._system import DEFAULT_INSTRUCTIONS, system_text
@@ -31,6 +31,7 @@ __all__ = [
     "argument_problem",
     "code_output",
     "detect_family",
+    "json_grammar",
     "parse",
     "system_text",
 ]

@@ -61,6 +61,15 @@ def call_grammar(
     return Grammar(tuple(lark), openings[dialect] if choice == "auto" else ())
 
 
+def json_grammar(schema: Mapping[str, Any]) -> Grammar:
+    """The grammar of a message that is nothing but JSON.
+
+    Args:
+        schema: The JSON Schema of it. What llguidance does not know of it is not held to.
+    """
+    return Grammar((f"start: {_inline(schema, loose=False)}\n",))
+
+
 _WHITE: Final = "[ \\n\\t]{0,16}"
 _SPACE: Final = f"SPACE: /{_WHITE}/"
 
@@ -141,10 +150,14 @@ def _schema(tool: Tool, *, loose: bool = False) -> str:
     parameters.setdefault("type", "object")
     if not tool.takes_any:
         parameters["additionalProperties"] = False
+    return _inline(parameters, loose=loose)
+
+
+def _inline(schema: Mapping[str, Any], *, loose: bool) -> str:
     style: dict[str, Any] = {"item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False}
     if loose:
         style = {"whitespace_flexible": True, "whitespace_pattern": _WHITE}
-    return f"%json {_dump({**parameters, 'x-guidance': {**style, 'lenient': True}})}"
+    return f"%json {_dump({**schema, 'x-guidance': {**style, 'lenient': True}})}"
 
 
 def _key(name: str) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 import threading
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 import torch
+from pydantic import BaseModel, Field
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from llama3_agent import Agent
 from llama3_agent._llama import Llama
 from llama3_agent.engine import GrammarError, GrammarUnavailable, Sampling
-from llama3_prompts import Grammar, Transcript, parse
+from llama3_prompts import Grammar, Transcript, json_grammar, parse
 
 from .conftest import save_model
 from .test_exactness import next_logprobs
@@ -60,6 +61,28 @@ def test_a_named_call_is_that_one(llama: Llama, tokenizer: PreTrainedTokenizerFa
     )
     assert tokenizer.decode(answer.ids).removeprefix("<|python_tag|>").lstrip().startswith('{"')
     assert '"name": "light"' in tokenizer.decode(answer.ids)
+
+
+class Bulb(BaseModel):
+    """A bulb."""
+
+    colour: Literal["red", "blue"]
+    on: bool
+    watts: Annotated[int, Field(ge=1, le=99)]
+    tags: Annotated[list[Literal["old", "new"]], Field(max_length=2)] = []
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_an_answer_as_json_is_always_of_its_schema(
+    llama: Llama, tokenizer: PreTrainedTokenizerFast, seed: int
+) -> None:
+    answer = llama.complete(
+        [256, seed],
+        sampling=Sampling(temperature=2.0, seed=seed, max_tokens=300),
+        grammar=json_grammar(Bulb.model_json_schema()),
+    )
+    assert answer.finish == "stop"
+    assert Bulb.model_validate_json(tokenizer.decode(answer.ids, skip_special_tokens=True))
 
 
 @pytest.mark.parametrize("seed", range(5))
