@@ -65,11 +65,30 @@ def json_grammar(schema: Mapping[str, Any]) -> Grammar:
     """The grammar of a message that is nothing but JSON.
 
     Args:
-        schema: The JSON Schema of it. What llguidance does not know of it is not held to.
+        schema: The JSON Schema of it. Objects whose properties it lists have no others, unless it says so.
+            What llguidance does not know of it is not held to.
     """
-    return Grammar((f"start: {_inline(schema, loose=False)}\n",))
+    return Grammar((f"start: {_inline(_closed(schema), loose=False)}\n",))
 
 
+def _closed(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_closed(item) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    closed: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in _SCHEMAS_BY_NAME and isinstance(value, Mapping):
+            closed[key] = {name: _closed(inner) for name, inner in value.items()}
+        else:
+            closed[key] = value if key in _VALUES else _closed(value)
+    if "properties" in closed:
+        closed.setdefault("additionalProperties", False)
+    return closed
+
+
+_SCHEMAS_BY_NAME: Final = frozenset({"properties", "$defs", "definitions"})
+_VALUES: Final = frozenset({"enum", "const", "default", "examples"})
 _WHITE: Final = "[ \\n\\t]{0,16}"
 _SPACE: Final = f"SPACE: /{_WHITE}/"
 

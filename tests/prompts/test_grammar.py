@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage
 from llguidance import LLMatcher, LLTokenizer
 
-from llama3_prompts import Transcript, parse
+from llama3_prompts import Transcript, json_grammar, parse
 
 
 def book(
@@ -190,3 +190,15 @@ def test_only_json_may_follow_the_mark_for_code(guided, llama3_tokenizer, dialec
     grammar = conversation(llama3_tokenizer, dialect).call_grammar("required")
     assert accepts(guided, llama3_tokenizer, grammar, text)
     assert not accepts(guided, llama3_tokenizer, grammar, f"<|python_tag|>{text}")
+
+
+def test_objects_of_an_answer_are_closed_and_nothing_else_is_changed() -> None:
+    inner = {"type": "object", "properties": {"properties": {"enum": [{"properties": 1}]}}}
+    schema = {"$defs": {"properties": inner}, "items": {"$ref": "#/$defs/properties"}, "type": "array"}
+    (lark,) = json_grammar(schema).lark
+    told = json.loads(lark.removeprefix("start: %json "))
+    del told["x-guidance"]
+    closed = {**inner, "additionalProperties": False}
+    assert told == {**schema, "$defs": {"properties": closed}}
+    free = {"type": "object", "properties": {}, "additionalProperties": {"type": "string"}}
+    assert '"additionalProperties": {"type": "string"}' in json_grammar(free).lark[0]
