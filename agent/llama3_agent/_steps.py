@@ -116,7 +116,7 @@ def answer_calls(transcript: Transcript, state: State, writer: StreamWriter | No
 def settle(transcript: Transcript, state: State) -> None:
     """Tidy up a turn left in the middle: no question without an answer, no call without a result."""
     answer_calls(transcript, {**state, "error": "the turn was left before its end"})
-    if isinstance(transcript.messages[-1], HumanMessage):
+    if isinstance(transcript.last, HumanMessage):
         transcript.rewind(state["mark"])
 
 

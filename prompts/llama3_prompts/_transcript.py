@@ -153,6 +153,11 @@ class Transcript:
         return copy.deepcopy(self._messages)
 
     @property
+    def last(self) -> BaseMessage:
+        """A copy of the last message. There always is one: the system message."""
+        return copy.deepcopy(self._messages[-1])
+
+    @property
     def spans(self) -> tuple[Span, ...]:
         """Where each message lies in `ids`."""
         return tuple(self._spans)

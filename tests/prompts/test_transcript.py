@@ -263,7 +263,7 @@ def test_nobody_can_change_a_message_afterwards(make: MakeTranscript) -> None:
     generated = transcript.add_generated([17, EOT])
     generated.content = "three"
     assert [message.text for message in transcript.messages[1:]] == ["one", transcript.codec.decode([17])]
-    assert twin.messages[-1].text == "one"
+    assert twin.last.text == "one"
 
 
 def test_the_parser_of_a_transcript_gives_the_same_message(make: MakeTranscript, tools: list[Any]) -> None:
