@@ -24,23 +24,23 @@ from llama3_agent.engine._tokenizer import FRAMING, TOOLS
 Contestants = dict[str, Callable[[], float]]
 
 
-def random_model(folder: Path) -> Path:
-    """Random weights in about the embedded model's shape, with a tokenizer of bytes."""
+def random_model(folder: Path, **shape: int) -> Path:
+    """Random weights, in about the embedded model's shape if not told otherwise; a tokenizer of bytes."""
     core = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(sorted(letters()))}, merges=[]))
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
     core.add_special_tokens([AddedToken(token, special=True) for token in (*FRAMING, *TOOLS)])
     PreTrainedTokenizerFast(tokenizer_object=core).save_pretrained(folder)
-    config = LlamaConfig(
-        vocab_size=1024,
-        hidden_size=256,
-        intermediate_size=704,
-        num_hidden_layers=6,
-        num_attention_heads=8,
-        num_key_value_heads=2,
-        max_position_embeddings=4096,
-        tie_word_embeddings=True,
-    )
+    usual = {
+        "vocab_size": 2048,
+        "hidden_size": 192,
+        "intermediate_size": 768,
+        "num_hidden_layers": 8,
+        "num_attention_heads": 6,
+        "num_key_value_heads": 3,
+        "max_position_embeddings": 4096,
+    }
+    config = LlamaConfig(**{**usual, **shape}, tie_word_embeddings=True)
     torch.manual_seed(0)
     LlamaForCausalLM(config).save_pretrained(folder)
     return folder
@@ -110,9 +110,11 @@ def first_token_race(llama: Llama, prompt: list[int], new: int) -> Contestants:
     draw = random.Random(1)
     one = Sampling(max_tokens=1)
 
+    def nobody() -> str:
+        return f"tenant {draw.random()}"
+
     def cold() -> float:
-        llama.release("cold")
-        return llama.complete(prompt, session="cold", sampling=one).first_token_seconds or 0.0
+        return llama.complete(prompt, tenant=nobody(), sampling=one).first_token_seconds or 0.0
 
     def warm() -> float:
         known = prompt[:-new]
@@ -122,10 +124,14 @@ def first_token_race(llama: Llama, prompt: list[int], new: int) -> Contestants:
         return llama.complete([*known, *addition], session="warm", sampling=one).first_token_seconds or 0.0
 
     def alone() -> float:
-        llama.release("alone")
-        return llama.complete(prompt[-new:], session="alone", sampling=one).first_token_seconds or 0.0
+        return llama.complete(prompt[-new:], tenant=nobody(), sampling=one).first_token_seconds or 0.0
 
-    return {"cached prefix": warm, "new tokens alone": alone, "cold": cold}
+    def shared() -> float:
+        addition = draw.choices(range(100), k=new)
+        answer = llama.complete([*prompt[:-new], *addition], session=nobody(), sampling=one)
+        return answer.first_token_seconds or 0.0
+
+    return {"cached prefix": warm, "another session's": shared, "new tokens alone": alone, "cold": cold}
 
 
 def show(title: str, medians: dict[str, float]) -> None:
