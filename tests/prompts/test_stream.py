@@ -111,6 +111,15 @@ def test_a_broken_tag_shows_no_closing_tag(tools: Tools) -> None:
     assert message.invalid_tool_calls[0]["args"] == '{{"a": 1}'
 
 
+def test_a_second_name_does_not_change_the_first(tools: Tools) -> None:
+    text = '{"name": "note", "arguments": {"text": "1"}, "name": "mix"}'
+    for parts in ([text], list(text)):
+        events, message = run(parts, tools)
+        assert [name for name, _ in args_of(events).values()] == ["note"]
+        assert message.invalid_tool_calls[0]["name"] == "note"
+        assert "given twice" in str(message.invalid_tool_calls[0]["error"])
+
+
 def test_data_flows_as_soon_as_it_cannot_be_a_call(tools: Tools) -> None:
     parser = StreamParser(tools)
     assert parser.feed('{"name": "desk", "le') == []

@@ -205,6 +205,8 @@ class JsonCalls:
             self._data |= key != "function" or depth != self._base + 1 or bracket != _OPENING
 
     def _named(self, item: _Object, name: str) -> None:
+        if item.stream:
+            return  # it has been told of by the name that came first
         item.name = unescape(name)
         self._data |= not (self._place.alone or self._known(item.name))
         self._commit(item)
