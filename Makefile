@@ -2,7 +2,7 @@
 
 PYTHON_IN_VENV := .venv/bin/python
 INSTALLED := .venv/.installed
-QUESTION ?= How many days had more than 20 mm of precipitation? Draw a histogram of precipitation.
+QUESTION ?= What is the average wind by weather? Also draw a bar chart of the average wind by weather.
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint bench notebooks clean
