@@ -111,6 +111,12 @@ def test_a_broken_tag_shows_no_closing_tag(tools: Tools) -> None:
     assert message.invalid_tool_calls[0]["args"] == '{{"a": 1}'
 
 
+def test_an_indented_fence_closes_however_it_is_cut(tools: Tools) -> None:
+    text = '~~~\nn\n  ~~~\n{"name": "ping", "parameters": {}}'
+    for parts in ([text], list(text), [text[:7], text[7:]]):
+        assert [call["name"] for call in run(parts, tools)[1].tool_calls] == ["ping"]
+
+
 def test_a_second_name_does_not_change_the_first(tools: Tools) -> None:
     text = '{"name": "note", "arguments": {"text": "1"}, "name": "mix"}'
     for parts in ([text], list(text)):

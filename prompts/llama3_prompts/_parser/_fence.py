@@ -100,6 +100,8 @@ class Listing:
             self._run += 1
             return at + 1
         self._run = 0
+        if at_line_start and text[at].isspace():
+            return at + 1  # the closing line may be indented
         return text.find("\n", at) + 1 or len(text)
 
 
