@@ -111,6 +111,15 @@ def test_a_broken_tag_shows_no_closing_tag(tools: Tools) -> None:
     assert message.invalid_tool_calls[0]["args"] == '{{"a": 1}'
 
 
+def test_a_call_within_a_call_is_not_the_one_that_was_told_of(tools: Tools) -> None:
+    inner = '"function": {"name": "ping", "arguments": "{}"}'
+    events, message = run([f'{{"name": "note", "parameters": {{"text": "5"}}, {inner}}}'], tools)
+    assert [name for name, _ in args_of(events).values()] == ["note"]
+    assert not message.tool_calls
+    assert message.invalid_tool_calls[0]["name"] == "note"
+    assert "names two tools" in str(message.invalid_tool_calls[0]["error"])
+
+
 def test_an_indented_fence_closes_however_it_is_cut(tools: Tools) -> None:
     text = '~~~\nn\n  ~~~\n{"name": "ping", "parameters": {}}'
     for parts in ([text], list(text), [text[:7], text[7:]]):

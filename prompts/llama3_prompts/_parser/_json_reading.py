@@ -47,6 +47,9 @@ def read(text: CallText, toolbox: Toolbox) -> Outcome | None:
     if call is None:
         return None
     name, given = call
+    if text.certain and name != text.name:
+        message = f"the call names two tools, {text.name!r} and {name!r}; write one call for each"
+        return Bad(text.name, text.source, "malformed", message)
     args = _as_object(given)
     if args is None:
         return None
