@@ -69,16 +69,10 @@ def race(contestants: Contestants, rounds: int) -> dict[str, float]:
     return {name: median(values) for name, values in results.items()}
 
 
-def decode_race(llama: Llama, reference: LlamaForCausalLM, prompt: list[int], tokens: int) -> Contestants:
-    """Seconds a token, the prefill left out."""
-    ids = torch.tensor([prompt])
+def generate_step(reference: LlamaForCausalLM, ids: torch.Tensor, tokens: int) -> float:
+    """Seconds that transformers' `generate` takes for one more token of every row, the prefill left out."""
 
-    def ours() -> float:
-        llama.complete(prompt, sampling=Sampling(max_tokens=1))
-        answer = llama.complete(prompt, sampling=Sampling(max_tokens=tokens))
-        return (answer.seconds - (answer.first_token_seconds or 0)) / max(1, answer.generated_tokens - 1)
-
-    def generate(length: int) -> float:
+    def run(length: int) -> float:
         return timed(
             lambda: reference.generate(
                 ids,
@@ -90,6 +84,20 @@ def decode_race(llama: Llama, reference: LlamaForCausalLM, prompt: list[int], to
             )
         )
 
+    return (run(tokens + 1) - run(1)) / tokens
+
+
+def decode_step(llama: Llama, prompt: list[int], tokens: int) -> float:
+    """Seconds that one token takes, the prefill left out."""
+    llama.complete(prompt, sampling=Sampling(max_tokens=1))
+    answer = llama.complete(prompt, sampling=Sampling(max_tokens=tokens))
+    return (answer.seconds - (answer.first_token_seconds or 0)) / max(1, answer.generated_tokens - 1)
+
+
+def decode_race(llama: Llama, reference: LlamaForCausalLM, prompt: list[int], tokens: int) -> Contestants:
+    """Seconds a token, the prefill left out."""
+    ids = torch.tensor([prompt])
+
     @torch.inference_mode()
     def bare() -> float:
         cache = DynamicCache(config=reference.config)
@@ -99,9 +107,9 @@ def decode_race(llama: Llama, reference: LlamaForCausalLM, prompt: list[int], to
         return loop / tokens
 
     return {
-        "own loop": ours,
+        "own loop": lambda: decode_step(llama, prompt, tokens),
         "bare forward": bare,
-        "generate": lambda: (generate(tokens + 1) - generate(1)) / tokens,
+        "generate": lambda: generate_step(reference, ids, tokens),
     }
 
 

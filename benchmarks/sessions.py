@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
-from engine import Contestants, race, random_model, show, timed
+from engine import Contestants, decode_step, generate_step, race, random_model, show, timed
 from transformers import LlamaForCausalLM
 
 from llama3_agent._llama import Llama
@@ -47,37 +47,18 @@ def together_race(
 
     ids = torch.tensor(asked)
 
-    def generate() -> float:
-        def run(length: int) -> float:
-            return timed(
-                lambda: reference.generate(
-                    ids,
-                    attention_mask=torch.ones_like(ids),
-                    do_sample=False,
-                    min_new_tokens=length,
-                    max_new_tokens=length,
-                    pad_token_id=0,
-                )
-            )
-
-        return (run(tokens + 1) - run(1)) / tokens / len(asked)
-
     return {
         "sessions at once": lambda: each(threads),
         "one after another": lambda: each(lambda: [ask(n) for n in range(len(asked))]),
-        "generate, one batch": generate,
+        "generate, one batch": lambda: generate_step(reference, ids, tokens) / len(asked),
     }
 
 
 def weights_race(contestants: dict[str, Llama], prompt: list[int], tokens: int) -> Contestants:
     """Seconds a token, the prefill left out."""
-
-    def decode(llama: Llama) -> float:
-        llama.complete(prompt, sampling=Sampling(max_tokens=1))
-        answer = llama.complete(prompt, sampling=Sampling(max_tokens=tokens))
-        return (answer.seconds - (answer.first_token_seconds or 0)) / max(1, answer.generated_tokens - 1)
-
-    return {name: (lambda llama=llama: decode(llama)) for name, llama in contestants.items()}
+    return {
+        name: (lambda llama=llama: decode_step(llama, prompt, tokens)) for name, llama in contestants.items()
+    }
 
 
 def main() -> None:

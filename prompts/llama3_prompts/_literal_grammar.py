@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from llama3_prompts._reference import resolved
+
 LITERAL_RULES: Final = r"""
 literal: STRING | NUMBER | BOOLEAN | NULL | list | dict
 list: "[" (literal (", " literal)*)? "]"
@@ -36,7 +38,7 @@ def literal(schema: Any, root: Mapping[str, Any]) -> str:
     if not isinstance(schema, Mapping):
         return "literal"
     if "$ref" in schema:
-        return literal(_resolved(schema["$ref"], root), {})  # one step: what refers to itself stays open
+        return literal(resolved(schema["$ref"], root), {})  # one step: what refers to itself stays open
     if values := schema.get("enum") or ([schema["const"]] if "const" in schema else []):
         return f"({' | '.join(json.dumps(repr(value), ensure_ascii=False) for value in values)})"
     for key in ("anyOf", "oneOf"):
@@ -49,10 +51,3 @@ def literal(schema: Any, root: Mapping[str, Any]) -> str:
         item = literal(schema.get("items"), root)
         return f'("[" ({item} (", " {item})*)? "]")'
     return _PLAIN.get(kind, "literal") if isinstance(kind, str) else "literal"
-
-
-def _resolved(reference: Any, root: Mapping[str, Any]) -> Any:
-    node: Any = root
-    for part in str(reference).removeprefix("#/").split("/"):
-        node = node.get(part) if isinstance(node, Mapping) else None
-    return node

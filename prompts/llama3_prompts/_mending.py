@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from llama3_prompts._reference import resolved
+
 _CONTAINERS: Final = frozenset(
     {"list_type", "dict_type", "tuple_type", "set_type", "model_type", "model_attributes_type"}
 )
@@ -44,7 +46,7 @@ def _mend(args: dict[str, Any], kind: str, path: Sequence[int | str], schema: Ma
         # What is left of the path may be names that pydantic gives to the members of a union.
         if i == len(path) - 1 or not isinstance(value, (dict, list)):
             if value is not None:
-                holder[part] = _meant(kind, value, _choices(schema, path[: i + 1], schema))
+                holder[part] = _meant(kind, value, _choices(path[: i + 1], schema))
             return
         holder = value
 
@@ -74,20 +76,17 @@ def _decoded(text: str) -> Any:
     return value if isinstance(value, (dict, list)) else text
 
 
-def _choices(node: Any, path: Sequence[int | str], root: Mapping[str, Any]) -> Sequence[Any]:
+def _choices(path: Sequence[int | str], root: Mapping[str, Any]) -> Sequence[Any]:
     """The values that a schema lets one argument have."""
-    node = _resolved(node, root)
+    node = root
     for part in path:
         inner = node.get("items") if isinstance(part, int) else node.get("properties", {}).get(part)
-        node = _resolved(inner, root)
+        node = _followed(inner, root)
     values = node.get("enum", ())
     return values if isinstance(values, list) else ()
 
 
-def _resolved(node: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
-    reference = node.get("$ref") if isinstance(node, Mapping) else None
-    if isinstance(reference, str) and reference.startswith("#/"):
-        node = root
-        for part in reference[2:].split("/"):
-            node = node.get(part) if isinstance(node, Mapping) else None
+def _followed(node: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
+    if isinstance(node, Mapping) and "$ref" in node:
+        node = resolved(node["$ref"], root)
     return node if isinstance(node, Mapping) else {}

@@ -7,6 +7,8 @@ from typing import Any, Final, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from llama3_prompts._reference import resolved
+
 _PLAIN: Final[dict[str, Any]] = {
     "string": str,
     "integer": int,
@@ -49,7 +51,7 @@ def _annotation(schema: Any, root: _Schema, depth: int) -> Any:
     if not isinstance(schema, Mapping) or depth > _MAX_DEPTH:
         return Any
     if "$ref" in schema:
-        return _annotation(_resolve(schema["$ref"], root), root, depth + 1)
+        return _annotation(resolved(schema["$ref"], root), root, depth + 1)
     for key in ("anyOf", "oneOf"):
         if schema.get(key):
             return _union([_annotation(option, root, depth + 1) for option in schema[key]])
@@ -82,12 +84,3 @@ def _of_type(kind: Any, schema: _Schema, root: _Schema, depth: int) -> Any:
 
 def _union(options: list[Any]) -> Any:
     return Union[tuple(options)] if options else Any  # noqa: UP007 - the options are known only here
-
-
-def _resolve(reference: Any, root: _Schema) -> Any:
-    node: Any = root
-    if not isinstance(reference, str) or not reference.startswith("#/"):
-        return None
-    for part in reference[2:].split("/"):
-        node = node.get(part) if isinstance(node, Mapping) else None
-    return node
