@@ -134,6 +134,12 @@ _COMMANDS = (
     "touch {w}",
     "mkdir {w}",
     "{w} {v}",
+    "ls /{w}",
+    "ls -l {w}",
+    "ls -a /{w}/{v}",
+    "cat {w}",
+    "df -h",
+    "date",
 )
 _READ_ENV = (
     "import os\nprint(os.environ)",
@@ -206,7 +212,7 @@ def blocked_turn(talk: Conversation) -> None:
     roll = rng.random()
     if roll < 0.3:
         return _blocked_eval(talk)
-    if roll < 0.5:
+    if roll < 0.45:
         return _blocked_listing(talk)
     code, line, finding, asks = rng.choice(
         [_REFUSED[0], _REFUSED[0], _REFUSED[1], _READ_ENV, _READ_PASSWD, _DELETE, _NETWORK]

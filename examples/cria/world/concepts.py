@@ -1,10 +1,8 @@
-""".
-
-Ables of everyday things and questions that imply a column by its meaning ("which flat is the dearest?").
-"""
+"""Tables of everyday things, and questions that imply a column by its meaning ("which is the dearest?")."""
 
 from __future__ import annotations
 
+import re
 from random import Random
 from typing import Any
 
@@ -69,7 +67,22 @@ _COMMON = frozenset(
     ]
 )
 """What people's tables are mostly about; the others come up once in six times."""
-_LABELS = ("name", "id", "title", "model", "label", "code", "No", "ID", "Name")
+_LABELS = (
+    "name",
+    "id",
+    "title",
+    "model",
+    "label",
+    "code",
+    "No",
+    "ID",
+    "Name",
+    "street",
+    "owner",
+    "address",
+    "place",
+)
+_UNITS = ("kr", "eur", "usd", "kg", "g", "cm", "m", "mm", "km", "h", "min", "pct", "kmh", "years")
 _GROUPS = (
     "city",
     "district",
@@ -92,7 +105,7 @@ _GROUPS = (
 
 def plural(noun: str) -> str:
     """The plural of a regular English noun."""
-    if noun.endswith("y") and noun[-2] not in "aeiou":
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
         return noun[:-1] + "ies"
     return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
 
@@ -117,6 +130,8 @@ def concept_table(rng: Random) -> Table:
     meaning: dict[str, str] = {}
     for concept in chosen:
         column = rng.choice(concepts[concept]["columns"])
+        if re.fullmatch(r"[a-z]+", column) and rng.random() < 0.2:
+            column = f"{column}_{rng.choice(_UNITS)}"
         if column.lower() not in {known.lower() for known in meaning}:
             meaning[column] = concept
     rows = rng.randint(6, 20)
@@ -166,6 +181,15 @@ def concept_table(rng: Random) -> Table:
 _ARG = {"argmax": ("idxmax", "highest"), "argmin": ("idxmin", "lowest")}
 
 
+def _of_label(rng: Random, template: str) -> str:
+    """Now and then by the column that names the things: "which street has the dearest house?"."""
+    found = re.fullmatch(r"([Ww]hich) \{t\} (?:is|was) the ([a-z ]+)(\??)", template)
+    if found is None or rng.random() < 0.5:
+        return template
+    verb = rng.choice(["has", "has", "had", "is the one with"])
+    return f"{found[1]} {{g}} {verb} the {found[2]} {{t}}{found[3]}"
+
+
 def implied(rng: Random, table: Table) -> tuple[str, csv.Request] | None:
     """A phrasing without the column's name, and what it asks for."""
     column = rng.choice(list(table.meaning))
@@ -173,7 +197,7 @@ def implied(rng: Random, table: Table) -> tuple[str, csv.Request] | None:
         return None
     phrasings = bank("concepts")[table.meaning[column]]
     intent = rng.choice([name for name in phrasings if name not in {"columns", "things"}])
-    template = rng.choice(phrasings[intent])
+    template = _of_label(rng, rng.choice(phrasings[intent]))
     slots = {"t": table.thing, "ts": plural(table.thing)}
     if intent in _ARG:
         g = table.unique

@@ -53,7 +53,7 @@ def quote(text: str) -> str:
 
 def spoken(rng: Random, column: str) -> str:
     """A column's name as a user might write it."""
-    if rng.random() < 0.05:
+    if rng.random() < 0.09:
         column = typo(rng, column)
     if _UNIT.search(column) and rng.random() < 0.35:
         column = _UNIT.sub("", column)

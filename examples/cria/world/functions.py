@@ -24,7 +24,23 @@ class Call:
 
 
 def _id(rng: Random) -> str:
-    return f"{rng.choice('ABCDEFGHKLMNPRSTXZ')}{rng.choice(['-', '', '-'])}{words.integer(rng, 5)}"
+    """The number of a thing: ``B-4711``, ``XQ 90417``, ``9780141036144``, ``7f3a-21``."""
+    roll = rng.random()
+    if roll < 0.2:
+        return "".join(rng.choices("0123456789", k=rng.choice([4, 5, 6, 8, 10, 12, 13])))
+    if roll < 0.3:
+        return "-".join("".join(rng.choices("0123456789abcdef", k=rng.randint(2, 4))) for _ in range(2))
+    letters = "".join(rng.choices("ABCDEFGHKLMNPRSTXZ", k=rng.choice([1, 1, 2, 2, 3])))
+    return f"{letters}{rng.choice(['-', '', '-', ' '])}{words.integer(rng, 6)}"
+
+
+def _with_noun(rng: Random, name: str, value: str) -> str:
+    """A number as people write it into a sentence: with what it is the number of in front."""
+    noun = name.split("_")[0] if rng.random() < 0.3 else rng.choice(bank("linked")["found"])
+    noun = words.word(rng) if rng.random() < 0.25 else noun
+    noun = noun.upper() if rng.random() < 0.1 else noun
+    before = rng.choice(["", "", "the ", "my "])
+    return f"{before}{noun} {rng.choice(['', '', '', 'no. ', 'number ', '#'])}{value}"
 
 
 def _pool(rng: Random, known: list[str], share: float = 0.55) -> str:
@@ -110,6 +126,8 @@ def sample(rng: Random, spec: dict[str, Any]) -> tuple[str, Any]:
         number = int(number) if number == int(number) else number
         return str(number), number
     text = _SAMPLERS[kind](rng)
+    if kind == "currency" and rng.random() < 0.4:
+        return rng.choice(bank("money")[text]), text
     return text, int(text) if spec.get("type") == "integer" and text.isdigit() else text
 
 
@@ -295,6 +313,18 @@ def pick(rng: Random) -> dict[str, Any]:
     return function
 
 
+def alike(rng: Random, function: dict[str, Any]) -> dict[str, Any]:
+    """A function of the bank that takes something of the same kind, told apart by its purpose alone."""
+    kinds = _kinds(function)
+    others = [other for other in bank("functions")["function"] if kinds & _kinds(other)]
+    return dict(rng.choice(others)) if others else pick(rng)
+
+
+def _kinds(function: dict[str, Any]) -> set[str]:
+    kinds = {str(spec.get("kind", "")) for spec in function.get("parameters", {}).values()}
+    return {kind for kind in kinds if kind in _SAMPLERS and kind != "word"}
+
+
 def _renamed(rng: Random, name: str) -> str:
     verb, _, rest = name.partition("_")
     if not rest or rng.random() < 0.3:
@@ -343,6 +373,8 @@ def ask(rng: Random, function: dict[str, Any]) -> Call:
     for name, spec in function.get("parameters", {}).items():
         if f"{{{name}}}" in question:
             said[name], arguments[name] = sample(rng, spec)
+            if spec.get("kind") == "id" and rng.random() < 0.25:
+                said[name] = _with_noun(rng, name, said[name])
     result = _result(rng, rng.choice(function["results"]), said)
     return Call(fill(bend(rng, question), said), function["name"], arguments, result)
 

@@ -15,7 +15,7 @@ from . import function_turns, number_turns, table_turns, talk_turns, words
 from .blocked_turns import blocked_turn
 from .concepts import concept_table
 from .conversation import Conversation, Segment
-from .functions import pick, schema
+from .functions import alike, pick, schema
 from .linked import linked
 from .tables import Table, add_flag, table
 
@@ -37,7 +37,7 @@ _KINDS = {
     "function": 20,
     "search": 14,
     "chat": 6,
-    "scope": 5,
+    "scope": 7,
     "run": 3,
     "blocked": 4,
     "repeat": 3,
@@ -59,11 +59,18 @@ def _write(rng: Random, folder: Path, taken: set[str]) -> Table:
     return made
 
 
+def _declared(rng: Random, before: list[dict[str, object]]) -> list[dict[str, object]]:
+    """What is declared next to the functions before."""
+    if rng.random() < 0.1:
+        return linked(rng)
+    return [alike(rng, rng.choice(before)) if before and rng.random() < 0.4 else pick(rng)]
+
+
 def _new(rng: Random, folder: Path) -> tuple[Conversation, list[dict[str, object]]]:
     functions: dict[str, dict[str, object]] = {}
     if rng.random() < 0.5:
         for _ in range(rng.choice([1, 1, 2, 2, 3, 3, 4, 5])):
-            for function in linked(rng) if rng.random() < 0.1 else [pick(rng)]:
+            for function in _declared(rng, list(functions.values())):
                 functions[function["name"]] = function
     instructions = DEFAULT_INSTRUCTIONS
     if rng.random() < 0.2:

@@ -57,7 +57,7 @@ class _Plots:
     def backend(self) -> Any:
         """What pandas draws with."""
         module: Any = types.ModuleType("cria_plots")
-        module.plot = self._draw
+        module.plot = module.boxplot_frame = module.hist_frame = module.hist_series = self._draw
         return module
 
     def _draw(self, *_args: Any, **_kwargs: Any) -> None:

@@ -43,7 +43,7 @@ def _compute(talk: Conversation, text: str, code: str, sentence: Callable[[str],
 def _number_words(rng: Random, slots: dict[str, str]) -> dict[str, str]:
     """Now and then a number with thousands separators."""
     return {
-        k: f"{int(v):,}" if k in {"a", "b"} and v.isdigit() and int(v) > 999 and rng.random() < 0.25 else v
+        k: f"{int(v):,}" if k in {"a", "b"} and v.isdigit() and int(v) > 999 and rng.random() < 0.35 else v
         for k, v in slots.items()
     }
 
@@ -55,11 +55,29 @@ def _plain(talk: Conversation, makers: dict[str, Maker]) -> None:
     _compute(talk, _ask(talk.rng, "more", intent, slots), code, lambda out: f"The answer is {out}.")
 
 
+_NOUN = re.compile(r"(word|words|text|sentence|string|phrase|title) \{s\}")
+_TEXT_NOUNS = (
+    "the sentence ",
+    "the text ",
+    "the phrase ",
+    "the string ",
+    "the title ",
+    "the line ",
+    "this sentence: ",
+    "the words ",
+    "the name ",
+    "the expression ",
+)
+
+
 def _ask(rng: Random, name: str, intent: str, slots: dict[str, str]) -> str:
     """A question about a text, which stands without quotes now and then where it comes last."""
     template = bend(rng, rng.choice(bank(name)[intent]))
     if template.endswith((": {s}", ", {s}")) and rng.random() < 0.6:
         slots = slots | {"s": slots["s"].strip("'\"")}
+    elif slots.get("s", "").startswith(("'", '"')) and not _NOUN.search(template):
+        noun = rng.choice(_TEXT_NOUNS) if rng.random() < 0.15 else ""
+        slots = slots | {"s": f"{noun}{slots['s']}"}
     return fill(template, slots | {thing: words.word(rng) for thing in ("thing", "other")})
 
 

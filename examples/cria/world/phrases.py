@@ -69,6 +69,12 @@ _LEADS = (
     "I'm writing a report on {} for {}.",
     "You know the {}, don't you?",
     "This {} has 3 parts.",
+    "I'm thinking of moving to {} this {} and found this list of {}.",
+    "Here is the list of {} I told you about.",
+    "We found this list of {} from {}.",
+    "It's {} in here.",
+    "I'm {} and {}.",
+    "My {} is a bit {}.",
 )
 """What people say before they come to the point, with holes for words."""
 _AFTER = (
@@ -128,7 +134,7 @@ def bend(rng: Random, template: str) -> str:
         ):
             template = template[:1].lower() + template[1:]
         template = before + template
-    elif len(template) > 24 and rng.random() < 0.1:
+    elif len(template) > 20 and rng.random() < 0.14:
         template = _lead(rng) + " " + template
     if rng.random() < 0.1:
         template = template + rng.choice(_AFTER)

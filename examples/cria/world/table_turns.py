@@ -28,6 +28,35 @@ _MORE_WEIGHTS = {
 }
 
 
+_ALL_ROWS = (
+    "of all {ts}",
+    "over all {ts}",
+    "across all rows",
+    "for all the {ts}",
+    "in the whole file",
+    "of every {t}",
+    "among the {ts}",
+    "in this list",
+)
+_LEADS = (
+    "I found this list of {ts}.",
+    "These are the {ts} we have so far.",
+    "We counted the {ts} all summer.",
+    "I'm thinking of buying a {t}.",
+    "Here are our {ts}.",
+    "My neighbour keeps a list of {ts}.",
+    "I was given the {ts} of last year.",
+    "We have to choose a {t} this week and got this table.",
+    "This file has one line for each {t}.",
+    "I know nothing about {ts}.",
+    "My sister works with {ts} in the city.",
+    "We want to move next spring and looked at some {ts}.",
+    "I'm writing about {ts} and would like to check a number.",
+    "Our club wrote down every {t}.",
+)
+"""What people say about a table before they ask."""
+
+
 def look(talk: Conversation, table: Table) -> None:
     """Load a file and look at its columns and a few of their values."""
     tab = table.file.endswith(".tsv")
@@ -51,6 +80,8 @@ def _said(rng: Random, table: Table, slots: dict[str, str]) -> dict[str, str]:
     if "v" in said:
         roll = rng.random()
         said["v"] = said["v"].lower() if roll < 0.15 else f"'{said['v']}'" if roll < 0.22 else said["v"]
+    if said.get("n", "").isdigit() and int(said["n"]) > 999 and rng.random() < 0.15:
+        said["n"] = f"{int(said['n']):,}"
     return said | {"f": table.file}
 
 
@@ -76,7 +107,8 @@ def _request(rng: Random, table: Table) -> tuple[str, csv.Request]:
 
 
 def _slots(rng: Random, table: Table, request: csv.Request) -> dict[str, str]:
-    thing = table.thing or rng.choice(["row", "entry", "item", "record", "line"])
+    named = [category.replace("_", " ").lower() for category in table.categories]
+    thing = table.thing or rng.choice(["row", "entry", "item", "record", "line", *named])
     return {"t": thing, "ts": plural(thing)} | _said(rng, table, request.slots)
 
 
@@ -84,18 +116,32 @@ def _ask_table(talk: Conversation, table: Table) -> tuple[str, list[csv.Request]
     rng = talk.rng
     template, request = _request(rng, table)
     text = fill(bend(rng, template), _slots(rng, table, request))
+    if (
+        request.statistic in csv.STATISTICS
+        and not request.where
+        and not request.group
+        and rng.random() < 0.08
+    ):
+        text = _with_tail(text, fill(rng.choice(_ALL_ROWS), _slots(rng, table, request)))
     if table.file not in text and rng.random() < 0.12:
-        said = text.rstrip("?.! ")
-        text = f"{said} {rng.choice(['in', 'in', 'from', 'of'])} {table.file}{text[len(said) :]}"
-    second = _second(rng, table, request) if rng.random() < 0.22 else None
+        text = _with_tail(text, f"{rng.choice(['in', 'in', 'from', 'of'])} {table.file}")
+    if rng.random() < 0.06:
+        text = f"{fill(rng.choice(_LEADS), _slots(rng, table, request))} {text}"
+    second = _second(rng, table, request) if rng.random() < 0.3 else None
     return (_joined(rng, text, second[0]), [request, second[1]]) if second else (text, [request])
+
+
+def _with_tail(text: str, tail: str) -> str:
+    """A question with some more words before the mark that ends it."""
+    said = text.rstrip("?.! ")
+    return f"{said} {tail}{text[len(said) :]}"
 
 
 def _second(rng: Random, table: Table, first: csv.Request) -> tuple[str, csv.Request] | None:
     """What is asked in the same breath: something else, or more about the same column."""
     if first.plot or "\n" in first.answer("x"):
         return None
-    if rng.random() < 0.6:
+    if rng.random() < 0.5:
         leaning = _follow_up(rng, table, first, ["fu_hist", "fu_box", "fu_group", "fu_scatter", "fu_chart"])
         if leaning:
             return leaning
@@ -280,7 +326,7 @@ def table_turns(talk: Conversation, tables: list[Table], turns: int) -> None:
             look(talk, table)
         elif rng.random() < 0.02:
             _lost_state(talk, made, table)
-        if rng.random() < 0.045:
+        if rng.random() < 0.06:
             _wrong_column(talk, made)
         _finish(talk, made)
         last = made[0] if len(made) == 1 and made[0].statistic else None

@@ -39,8 +39,11 @@ class Table:
 def numbers(rng: Random, rows: int) -> list[float | int | None]:
     """Integers or decimals of one scale, a few of them missing."""
     scale, shift = 10 ** rng.uniform(0.5, 5), rng.choice([0, 0, 1, 10])
-    if rng.random() < 0.55:
-        values: list[float | int | None] = [int(shift + rng.random() * scale) for _ in range(rows)]
+    if rng.random() < 0.08:
+        step = 10 ** rng.randint(2, 5)
+        values: list[float | int | None] = [step * rng.randint(1, 999) for _ in range(rows)]
+    elif rng.random() < 0.55:
+        values = [int(shift + rng.random() * scale) for _ in range(rows)]
     else:
         digits = rng.choice([1, 1, 2, 2, 3])
         values = [round(shift + rng.random() * scale, digits) for _ in range(rows)]
