@@ -60,7 +60,8 @@ class Llama:
         cache_bytes: memory that the caches may occupy. Buffers of idle sessions make room first, then the
             prefixes used longest ago; the session used last keeps its buffer.
         weights: ``"int8"`` for eight bits a weight on a CPU: about four times as fast a token for models of a
-            billion parameters and more, and not exactly the same model.
+            billion parameters and more, and not exactly the same model. What it says is the same to the bit,
+            whether cached or not and whoever else is being served.
         speculate: whether to guess what greedy answers copy from the prompt and compute it together; the
             answer is the same. By default where it pays: with 8-bit weights and on a GPU.
 
@@ -118,7 +119,12 @@ class Llama:
         self._model = model
         pays = weights == "int8" or target.type != "cpu"
         self._speculate = pays if speculate is None else speculate
-        self._runner = Runner(model, context_length=self._context_length, parameters=self._parameters)
+        self._runner = Runner(
+            model,
+            context_length=self._context_length,
+            parameters=self._parameters,
+            invariant=weights == "int8",
+        )
         self._sessions = SessionStore(self._runner.new_buffer, budget_bytes=cache_bytes)
         self._guides = Guides(self._tokenizer, self._stop_ids, self._runner.vocabulary)
         self._loop = Loop(self._runner, self._sessions, self._stop_ids)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from llama3_agent.engine import _attention, _fused
+from llama3_agent.engine import _attention, _fused, _invariant
 from llama3_agent.engine._batch import Batcher, Work
 from llama3_agent.engine._kv import KVBuffer
 from llama3_agent.engine._sessions import Session
@@ -22,11 +22,14 @@ class Runner:
         model: a `LlamaForCausalLM` in evaluation mode.
         context_length: the most tokens a session holds.
         parameters: the number of weights, whatever form they are in.
+        invariant: whether a token is to come out the same, to the bit, whoever shares its forward; for models
+            whose other layers do so.
     """
 
-    def __init__(self, model: Any, *, context_length: int, parameters: int) -> None:
-        _attention.register()
-        model.set_attn_implementation(_attention.NAME)
+    def __init__(self, model: Any, *, context_length: int, parameters: int, invariant: bool = False) -> None:
+        self._attention = _invariant if invariant else _attention
+        self._attention.register()
+        model.set_attn_implementation(self._attention.NAME)
         self._model = model
         self._context_length = context_length
         self._step = _fused.FusedStep(model) if _fused.suits(model) else None
@@ -84,12 +87,12 @@ class Runner:
         device, dtype = self._model.device, self._model.dtype
         row: list[int] = []
         positions: list[Tensor] = []
-        stretches: list[_attention.Stretch] = []
+        stretches: list[_attention.Stretch[Any]] = []
         wanted: list[Tensor] = []
         for work in batch:
             cached, new = len(work.session.tokens), len(work.tokens)
-            mask = _attention.offset_mask(new, cached, dtype=dtype, device=device)
-            stretches.append(_attention.Stretch(len(row), new, work.session.kv, mask))
+            plan = self._attention.plan(new, cached, dtype=dtype, device=device)
+            stretches.append(_attention.Stretch(len(row), new, work.session.kv, plan))
             row += work.tokens
             positions.append(torch.arange(cached, cached + new, device=device))
             wanted.append(torch.arange(len(row) - work.rows, len(row), device=device))
