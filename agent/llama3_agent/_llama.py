@@ -55,7 +55,7 @@ class Llama:
             hold) and bfloat16 on a GPU.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...; by default a GPU when there is one.
         progress: True shows a bar on stderr while loading, False none; by default one appears on a terminal
-            when loading takes more than a second.
+            when loading takes more than a second, and so when a long prompt is read.
         context_length: the most tokens, prompt and answer together; by default what the model was made for.
         cache_bytes: memory that the caches may occupy. Buffers of idle sessions make room first, then the
             prefixes used longest ago; the session used last keeps its buffer.
@@ -86,6 +86,7 @@ class Llama:
         if weights not in ("full", "int8"):
             raise ModelUnsuitable(f"weights must be 'full' or 'int8', not {weights!r}")
         self._name = str(name)
+        self._progress = progress
         folder = folder_of(name, download_bar=progress is not False)
         config = _config.read_config(folder)
         self._context_length = _config.pick_context_length(context_length, config)
@@ -295,12 +296,19 @@ class Llama:
                 evictions=held.evictions,
             )
 
+    @property
+    def _shown(self) -> bool | None:
+        """Whether a bar may appear now: those of several requests would overwrite one another."""
+        return self._progress if self._runner.batcher.requests < 2 else False
+
     def _run(self, request: Any, name: str, tenant: str) -> Completion:
+        from llama3_agent.engine._progress import reading_bar
+
         session = self._sessions.acquire(name, request.cancel, tenant=tenant)
         if session is None:
             return request.completion("cancelled")  # type: ignore[no-any-return]
         try:
-            with self._runner.batcher.request():
+            with self._runner.batcher.request(), reading_bar(show=self._shown) as request.on_prefill:
                 return request.completion(self._loop.run(request, session))  # type: ignore[no-any-return]
         finally:
             self._sessions.give_back(session)
