@@ -92,8 +92,10 @@ class Llama:
         self._context_length = _config.pick_context_length(context_length, config)
 
         # Seconds: only once there is a model to load.
-        from llama3_agent.engine import _int8, _load, _saved
+        from llama3_agent.engine import _load, _saved
+        from llama3_agent.engine._full_model import FullModel
         from llama3_agent.engine._guide import Guides
+        from llama3_agent.engine._int8_model import Int8Model
         from llama3_agent.engine._loop import Loop
         from llama3_agent.engine._progress import loading_bar
         from llama3_agent.engine._runner import Runner
@@ -115,17 +117,10 @@ class Llama:
             model = _load.load_model(folder, device=target, dtype=kept)
             self._parameters = int(model.num_parameters())
             self._fingerprint = _saved.fingerprint(model, weights)
-            if weights == "int8":
-                _int8.quantize(model)
-        self._model = model
+            self._model = Int8Model(model) if weights == "int8" else FullModel(model)
         pays = weights == "int8" or target.type != "cpu"
         self._speculate = pays if speculate is None else speculate
-        self._runner = Runner(
-            model,
-            context_length=self._context_length,
-            parameters=self._parameters,
-            invariant=weights == "int8",
-        )
+        self._runner = Runner(self._model, context_length=self._context_length, parameters=self._parameters)
         self._sessions = SessionStore(self._runner.new_buffer, budget_bytes=cache_bytes)
         self._guides = Guides(self._tokenizer, self._stop_ids, self._runner.vocabulary)
         self._loop = Loop(self._runner, self._sessions, self._stop_ids)
@@ -163,12 +158,12 @@ class Llama:
     @property
     def device(self) -> "torch.device":
         """Where the model runs."""
-        return self._model.device  # type: ignore[no-any-return]
+        return self._model.device
 
     @property
     def dtype(self) -> "torch.dtype":
         """Element type of the weights and of the caches."""
-        return self._model.dtype  # type: ignore[no-any-return]
+        return self._model.dtype
 
     @property
     def parameters(self) -> int:

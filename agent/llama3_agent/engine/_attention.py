@@ -78,8 +78,8 @@ def over_stretches(
     """What `of_session` makes of each session's part of the row, as one row again."""
     parts: list[Tensor] = []
     for one in stretches:
-        own = (t.narrow(2, one.start, one.new) for t in (query, key, value))
-        parts.append(of_session(layer, *own, one, scaling))
+        queries, keys, values = (t.narrow(2, one.start, one.new) for t in (query, key, value))
+        parts.append(of_session(layer, queries, keys, values, one, scaling))
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 

@@ -13,12 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface
 
-from llama3_agent.engine._attention import Stretch, over_stretches
+from llama3_agent.engine._attention import Stretch
 from llama3_agent.engine._kv import BLOCK
-
-NAME = "llama3_agent_kv_invariant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +49,22 @@ def plan(new: int, cached: int, *, dtype: torch.dtype, device: torch.device) -> 
     return found
 
 
-def attend(
-    module: Any,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    _attention_mask: Tensor | None,
-    *,
-    stretches: Sequence[Stretch[Sequence[Rows]]],
-    scaling: float,
-    **_others: Any,
-) -> tuple[Tensor, None]:
-    """As `_attention.attend`, with the same bits for a token in any company."""
-    return over_stretches(_of_session, module.layer_idx, query, key, value, stretches, scaling), None
-
-
-def _of_session(
+def of_session(
     layer: int, query: Tensor, key: Tensor, value: Tensor, one: Stretch[Sequence[Rows]], scaling: float
 ) -> Tensor:
+    """One layer's causal attention of one session, its new keys and values appended to its buffer first.
+
+    Args:
+        layer: which part of the buffer is meant.
+        query: `[1, query heads, n, head_dim]`, rotated.
+        key: `[1, key/value heads, n, head_dim]`, rotated.
+        value: as `key`.
+        one: whose they are.
+        scaling: factor on the scores.
+
+    Returns:
+        `[1, n, query heads, head_dim]`.
+    """
     one.kv.append(layer, key, value)
     parts = [_of_rows(layer, query, one, rows, scaling) for rows in one.plan]
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
@@ -82,8 +77,3 @@ def _of_rows(layer: int, query: Tensor, one: Stretch[Any], rows: Rows, scaling: 
     grouped = query.reshape(keys.shape[1], -1, count, head_dim).permute(2, 0, 1, 3)
     out = scaled_dot_product_attention(grouped, keys, values, attn_mask=rows.mask, scale=scaling)
     return out.reshape(1, count, heads, head_dim)
-
-
-def register() -> None:
-    """Make `NAME` known to transformers. Registering again changes nothing."""
-    AttentionInterface.register(NAME, attend)
