@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import secrets
 import selectors
 import threading
 import time
@@ -12,12 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ._frames import Frames, MalformedReply, encode
-from ._text import clean
+from ._text import Cleaner
 from ._types import Stream
 from ._worker_process import WorkerProcess
 
 _GRACE_SECONDS = 2.0
 _AGAIN_SECONDS = 0.3
+_LAST_WORDS_SECONDS = 0.3
 _POLL_SECONDS = 0.05
 _READ = 1 << 16
 
@@ -31,10 +33,17 @@ class Printed:
     decoder: codecs.IncrementalDecoder = field(
         default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace")
     )
+    cleaner: Cleaner = field(default_factory=Cleaner)
 
     def add(self, data: bytes) -> None:
         """Decode, clean, keep and pass on."""
-        text = clean(self.decoder.decode(data))
+        self._give(self.cleaner.feed(self.decoder.decode(data)))
+
+    def finish(self) -> None:
+        """Nothing more comes: give out what looked unfinished."""
+        self._give(self.cleaner.feed(self.decoder.decode(b"", final=True)) + self.cleaner.finish())
+
+    def _give(self, text: str) -> None:
         if text:
             self.pieces.append(text)
             if self.callback is not None:
@@ -64,6 +73,7 @@ class Cell:
         self.lost = False
         self.stdout, self.stderr = Printed(out), Printed(err)
         self._worker, self._number = worker, number
+        self._token = secrets.token_hex(8)  # what code of an earlier cell cannot have answered in advance
         self.output_bytes = self._room = output_bytes
         self._frames = Frames()
         self._interruption = interruption or threading.Event()
@@ -158,10 +168,11 @@ class Cell:
             self._end("protocol")
             return False
         if not data:
+            self._worker.ended(_LAST_WORDS_SECONDS)  # its own status, unless it only closed the channel
             self._end(self.stopped or self._worker.killed_for or "died")
             return False
         for message in messages:
-            if self.reply is None and message.get("cell") == self._number:
+            if self.reply is None and message.get("token") == self._token:
                 self.reply, self._over = message, True
         return True
 
@@ -180,7 +191,7 @@ class Cell:
         channel = self._worker.ends.channel
         channel.settimeout(_GRACE_SECONDS)
         try:
-            channel.sendall(encode({"cell": self._number, "code": code}))
+            channel.sendall(encode({"cell": self._number, "token": self._token, "code": code}))
         except (ConnectionError, TimeoutError):
             self._end("died")
 
@@ -194,6 +205,8 @@ class Cell:
         """Take what was printed before the reply was sent: it is in the pipes already."""
         self._read_all(self._worker.ends.stdout, self.stdout, keep=True)
         self._read_all(self._worker.ends.stderr, self.stderr, keep=True)
+        self.stdout.finish()
+        self.stderr.finish()
 
     def _read_all(self, fd: int, printed: Printed, *, keep: bool) -> None:
         for _ in range(64):  # a pipe's worth and more; a thread inside may go on printing for ever

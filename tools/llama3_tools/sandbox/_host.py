@@ -48,6 +48,23 @@ def identity() -> Identity:
     return Identity(random.SystemRandom().choice(_private_ids()), drop=True)
 
 
+def tasks_of(who: Identity) -> int:
+    """Processes and threads that count against the sandbox's limit although they are none of its own.
+
+    Without a user namespace, the kernel counts all of the user's.
+    """
+    if who.drop:
+        return 0
+    return sum(len(list(process.glob("task/*"))) for process in Path("/proc").glob("[0-9]*") if _is_mine(process))
+
+
+def _is_mine(process: Path) -> bool:
+    try:
+        return process.stat().st_uid == os.getuid()
+    except OSError:
+        return False
+
+
 def _private_ids() -> range:
     first, _, length = (int(word) for word in Path("/proc/self/uid_map").read_text().splitlines()[0].split())
     if first == 0 and length > _PRIVATE.stop:

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Literal
 
 from ._cell import Cell
 from ._errors import SandboxError
@@ -42,6 +43,11 @@ class LocalSandbox(Session):
     packages
         Distributions to offer, with all that they require. By default the usual ones for data analysis, as
         far as they are installed.
+    figures
+        Formats in which figures come back: `"png"`, `"svg"`, or both.
+    level
+        `"bubblewrap"`, or the weaker `"landlock"` for hosts that refuse namespaces, which is never chosen
+        for you. `docs/sandbox.md` says what it does not hold.
 
     Raises
     ------
@@ -60,15 +66,23 @@ class LocalSandbox(Session):
         processes: int = 64,
         output_bytes: int = 1_000_000,
         packages: Sequence[str] | None = None,
+        figures: Sequence[Literal["png", "svg"]] = ("png",),
+        level: Literal["bubblewrap", "landlock"] = "bubblewrap",
     ) -> None:
         if min(memory_mb, disk_mb, processes, output_bytes) <= 0:
             raise ValueError("memory_mb, disk_mb, processes and output_bytes must be positive")
+        if level not in ("bubblewrap", "landlock"):
+            raise ValueError(f"there is no level {level!r}; use 'bubblewrap' or 'landlock'")
+        if not set(figures) <= {"png", "svg"}:
+            raise ValueError(f"figures can be 'png' or 'svg', not {figures!r}")
         self._lock = threading.RLock()
         self._interruption: threading.Event | None = None
         self._count = 0
-        self._memory_mb, self._output_bytes = memory_mb, output_bytes
-        self._launch = with_fonts(launch(memory_mb, disk_mb, processes, packages), memory_mb)
+        self._memory_mb, self._output_bytes, self._processes = memory_mb, output_bytes, processes
+        start = launch(level, memory_mb, disk_mb, processes, packages, figures)
+        self._launch = with_fonts(start, memory_mb)
         self._loss_told = True
+        self._lost: list[str] = []
         self._start()
         try:
             for file in files:
@@ -81,14 +95,16 @@ class LocalSandbox(Session):
     def isolation(self) -> Isolation:
         """How the code is cut off, as proven at the start."""
         who = self._launch.plan.identity
-        kind = f"private uid {who.uid}, host is root" if who.drop else "user namespace"
-        size = instructions(self._launch.filter_program)
-        return Isolation(
-            "bubblewrap",
-            f"{self._launch.bwrap}: {kind}; no network; system-call filter of {size} instructions; "
-            f"{self._memory_mb} MB memory, {self._launch.plan.disk_mb} MB disk, "
-            f"{self._launch.limits['NPROC']} processes",
+        bwrap = self._launch.bwrap
+        kind = f"private uid {who.uid}, host is root" if who.drop else "user namespace" if bwrap else "same user"
+        limits = (
+            f"{instructions(self._launch.filter_program)} instructions; {self._memory_mb} MB memory, "
+            f"{self._launch.plan.disk_mb} MB disk, {self._processes} processes"
         )
+        if bwrap:
+            return Isolation("bubblewrap", f"{bwrap}: {kind}; no network; system-call filter of {limits}")
+        weaker = "WEAKER LEVEL, asked for: no namespaces, names of the host's files can be seen"
+        return Isolation("landlock", f"{weaker}; {kind}; no sockets; system-call filter of {limits}")
 
     def run_code(
         self,
@@ -125,6 +141,9 @@ class LocalSandbox(Session):
             after = self._worker.work.stamps()
             changed = tuple(sorted(name for name, stamp in after.items() if before.get(name) != stamp))
             self._loss_told = execution.state_lost
+            if self._lost:
+                execution.logs.stderr.append(f"not kept when the session began anew: {', '.join(self._lost)}\n")
+                self._lost = []
             return replace(execution, files=changed, state_lost=execution.state_lost or lost_between)
 
     def interrupt(self) -> None:
@@ -141,7 +160,7 @@ class LocalSandbox(Session):
             old.kill("restart")
             try:
                 self._start()
-                self._worker.work.copy_from(old.work)
+                self._lost += self._worker.work.copy_from(old.work)
             finally:
                 old.close()
                 finalizer.detach()
@@ -195,7 +214,7 @@ class LocalSandbox(Session):
         self._worker.work.write(name, chunks)
 
 
-def probe() -> Isolation:
+def probe(level: Literal["bubblewrap", "landlock"] = "bubblewrap") -> Isolation:
     """Start a sandbox, prove its isolation, and say how it is confined.
 
     Raises
@@ -203,5 +222,5 @@ def probe() -> Isolation:
     SandboxUnavailable
         With the reason and what to do, if code cannot be confined on this machine.
     """
-    with LocalSandbox(packages=()) as box:
+    with LocalSandbox(packages=(), level=level) as box:
         return box.isolation

@@ -30,6 +30,8 @@ class Interpreter:
 
     command: str
     """Its path inside."""
+    outside: str
+    """Its path on the host."""
     binds: tuple[tuple[str, str], ...]
     """Pairs of host path and inside path, bound read-only."""
     hidden: tuple[str, ...]
@@ -53,7 +55,7 @@ def interpreter() -> Interpreter:
             f"no interpreter at {str(base / 'bin' / name)!r}, where Python says it lives"
         )
     if base == Path("/usr"):
-        return Interpreter(f"/usr/bin/{name}", (), (), None)
+        return Interpreter(f"/usr/bin/{name}", f"/usr/bin/{name}", (), (), None)
     folders = [folder for folder in ("lib", "lib64") if (base / folder).is_dir()]
     binds = [(str(base / "bin" / name), f"{PYTHON}/bin/{name}")]
     binds += [
@@ -65,9 +67,8 @@ def interpreter() -> Interpreter:
         if (base / folder / name / "site-packages").is_dir() and not (base / folder).is_symlink()
     ]
     shared = bool(sysconfig.get_config_var("Py_ENABLE_SHARED"))
-    return Interpreter(
-        f"{PYTHON}/bin/{name}", tuple(binds), tuple(hidden), f"{PYTHON}/lib" if shared else None
-    )
+    library_path = f"{PYTHON}/lib" if shared else None
+    return Interpreter(f"{PYTHON}/bin/{name}", binds[0][0], tuple(binds), tuple(hidden), library_path)
 
 
 def system() -> Iterator[tuple[str, ...]]:

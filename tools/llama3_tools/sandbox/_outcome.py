@@ -51,6 +51,7 @@ def _limit(cell: Cell, inside: ExecutionError | None, timeout: float, memory_mb:
         "timeout": ("TimeoutError", f"the cell ran longer than {timeout:g} s and was stopped"),
         "output": ("OutputLimit", f"the cell printed more than {cell.output_bytes} bytes and was stopped"),
         "memory": ("MemoryError", f"the cell used more than {memory_mb} MB of memory and was stopped"),
+        "disk": ("OSError", "the cell filled more of the disk than the sandbox has and was stopped"),
         "interrupted": ("KeyboardInterrupt", "the cell was interrupted from outside"),
         "protocol": ("SessionEnded", "the Python process answered with something that is no reply"),
         "closed": ("SessionEnded", "the sandbox was closed while the cell ran"),

@@ -10,7 +10,7 @@ from importlib import resources
 
 from . import _fonts
 from ._cell import Cell
-from ._host import bubblewrap, identity
+from ._host import bubblewrap, identity, tasks_of
 from ._mounts import SETTINGS, WORKER, interpreter
 from ._packages import DATA_ANALYSIS, entries
 from ._plan import Data, Plan
@@ -22,7 +22,14 @@ _CPU_SECONDS = 3600
 _MB = 2**20
 
 
-def launch(memory_mb: int, disk_mb: int, processes: int, packages: Sequence[str] | None) -> Launch:
+def launch(
+    level: str,
+    memory_mb: int,
+    disk_mb: int,
+    processes: int,
+    packages: Sequence[str] | None,
+    figures: Sequence[str],
+) -> Launch:
     """Everything to start a worker with.
 
     Raises
@@ -38,7 +45,16 @@ def launch(memory_mb: int, disk_mb: int, processes: int, packages: Sequence[str]
         disk_mb=disk_mb,
         data=(*_accounts(), *_worker_sources()),
     )
-    return Launch(bubblewrap(), plan, program(platform.machine()), _limits(memory_mb, disk_mb, processes))
+    namespaces = level == "bubblewrap"
+    if not namespaces:
+        processes += tasks_of(plan.identity)
+    return Launch(
+        bwrap=bubblewrap() if namespaces else None,
+        plan=plan,
+        filter_program=program(platform.machine(), namespaces=namespaces),
+        limits=_limits(memory_mb, disk_mb, processes),
+        figures=figures,
+    )
 
 
 def with_fonts(start: Launch, memory_mb: int) -> Launch:
@@ -87,4 +103,5 @@ def _accounts() -> list[Data]:
 def _worker_sources() -> list[Data]:
     folder = resources.files(__package__) / "worker"
     sources = [place for place in folder.iterdir() if place.name.endswith(".py")]
+    sources.append(resources.files(__package__) / "_watch.py")
     return [Data(f"{WORKER}/{place.name}", place.read_bytes()) for place in sources]

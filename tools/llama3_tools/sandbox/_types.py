@@ -14,12 +14,15 @@ from typing import Any, Protocol, Self, runtime_checkable
 Stream = Callable[[str], None]
 """Called with each piece of text as it is printed."""
 
-FORMATS = ("text", "html", "markdown", "svg", "png", "jpeg", "latex", "json")
+FORMATS = ("text", "html", "markdown", "svg", "png", "jpeg", "latex", "json", "data", "chart")
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One displayed value, in every form it has. `png` and `jpeg` are base64 text."""
+    """One displayed value, in every form it has. `png` and `jpeg` are base64 text.
+
+    `html` and `svg` are passive: scripts, event handlers, and links to elsewhere were taken out.
+    """
 
     text: str | None = None
     html: str | None = None
@@ -29,6 +32,13 @@ class Result:
     jpeg: str | None = None
     latex: str | None = None
     json: Any = None
+    """Plain values: what a list or a dict holds, or what the object offers itself."""
+    data: dict[str, list[Any]] | None = None
+    """A table by columns, dates as ISO text, nothing as None."""
+    chart: Any = None
+    """What E2B read out of a figure, as plain values; other sandboxes leave it out."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Forms of other kinds by MIME type, as they came: not to be rendered."""
     is_main_result: bool = False
     """True for the value of the cell's last expression."""
 
@@ -100,7 +110,8 @@ class Isolation:
     """How a sandbox is cut off from the host, as proven when it started."""
 
     level: str
-    """`"bubblewrap"` (local process in its own namespaces) or `"e2b"` (remote microVM)."""
+    """`"bubblewrap"` (local process in its own namespaces), `"e2b"` (remote microVM), or `"landlock"` (local
+    process without namespaces, weaker)."""
     detail: str
 
 

@@ -29,6 +29,21 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def held(pid: int) -> int:
+    """Like `resident`, with pages that several share counted once. Takes milliseconds for large processes."""
+    return sum(map(_share, descendants(pid)))
+
+
+def _share(pid: int) -> int:
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    with contextlib.suppress(OSError, IndexError):  # it does not tell, so that all of its pages count
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+    return 0
+
+
 def resident(pid: int) -> int:
     """Bytes of memory held by a process and its descendants, pages that they share counted for each."""
     total = 0

@@ -47,7 +47,9 @@ class WorkDirectory:
             fd = open_beneath(self.fd, name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
             with os.fdopen(fd, "wb") as target:
                 for chunk in chunks:
-                    target.write(chunk)
+                    # A hole stays a hole: what a sparse file claims may be more than the disk holds.
+                    target.write(chunk) if chunk.strip(b"\0") else target.seek(len(chunk), os.SEEK_CUR)
+                target.truncate()
                 if self.owner is not None:
                     os.fchown(fd, self.owner, self.owner)
         except OSError as error:
@@ -91,12 +93,20 @@ class WorkDirectory:
         """`stamps`, as public values sorted by name."""
         return [FileInfo(name, size) for name, (size, _) in sorted(self.stamps().items())]
 
-    def copy_from(self, other: WorkDirectory) -> None:
-        """Take over another session's files, into a directory that user code has not touched yet."""
+    def copy_from(self, other: WorkDirectory) -> list[str]:
+        """Take over another session's files, into a directory that user code has not touched yet.
+
+        Returns the names of those that could not be taken over: unreadable, or too large together.
+        """
+        lost = []
         for name in other.stamps():
-            for end in (index for index, letter in enumerate(name) if letter == "/"):
-                self._make_folder(name[:end])
-            self.write(name, other.read(name))
+            try:
+                for end in (index for index, letter in enumerate(name) if letter == "/"):
+                    self._make_folder(name[:end])
+                self.write(name, other.read(name))
+            except SandboxFileError:
+                lost.append(name)
+        return lost
 
     def close(self) -> None:
         """Give the folder up; when the sandbox is gone too, its content is."""
@@ -125,10 +135,14 @@ class WorkDirectory:
         return status.st_size
 
     def _make_folder(self, name: str) -> None:
-        with contextlib.suppress(FileExistsError):
+        try:
             os.mkdir(name, 0o755, dir_fd=self.fd)
             if self.owner is not None:
                 os.chown(name, self.owner, self.owner, dir_fd=self.fd, follow_symlinks=False)
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise SandboxFileError(f"cannot make the folder {name!r}: {error.strerror}") from None
 
     def _remove(self, name: str) -> None:
         with contextlib.suppress(OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -14,14 +15,16 @@ from typing import Any
 from ._errors import SandboxUnavailable
 from ._frames import Frames, MalformedReply
 from ._host import Identity
+from ._lower import occupied
 from ._proof import prove
 from ._spawn import Ends, Launch, read_init_pid, spawn
 from ._text import one_line
-from ._watch import children, resident
+from ._watch import children, held, resident
 from ._workdir import WorkDirectory
 
 _START_SECONDS = 20.0
 _POLL_SECONDS = 0.05
+_LOOK_PAUSE = 4
 
 
 class WorkerProcess:
@@ -37,7 +40,10 @@ class WorkerProcess:
         self.killed_for: str | None = None
         """Why the host ended it, when it did."""
         self.work: WorkDirectory
-        self._memory = memory_mb * 2**20
+        self._memory, self._disk = memory_mb * 2**20, launch.plan.disk_mb * 2**20
+        self._next_look = 0.0
+        # bubblewrap's init takes all with it; without one, a supervisor does, when it is told to.
+        self._end_signal = signal.SIGKILL if launch.bwrap else signal.SIGTERM
         self._stop = threading.Event()
         self._pidfds: dict[str, int] = {}
         self._closing = threading.Lock()
@@ -49,7 +55,7 @@ class WorkerProcess:
         except BaseException:
             self.close()
             raise
-        self._keeper.watch(self._check_memory)
+        self._keeper.watch(self._check_limits)
 
     @property
     def ends(self) -> Ends:
@@ -68,12 +74,12 @@ class WorkerProcess:
     def kill(self, reason: str) -> None:
         """End everything in the sandbox at once. The first reason given is kept."""
         self.killed_for = self.killed_for or reason
-        self._signal("init", signal.SIGKILL)
+        self._signal("init", self._end_signal)
 
-    def ended(self) -> int | None:
+    def ended(self, seconds: float = 2.0) -> int | None:
         """Wait a moment for the end and return the status that bubblewrap reports (128 + signal)."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return self._process.wait(2.0)
+            return self._process.wait(seconds)
         return None
 
     def close(self) -> None:
@@ -84,7 +90,7 @@ class WorkerProcess:
             self._closed = True
         self.kill("closed")
         if "init" not in self._pidfds:
-            self._process.kill()
+            self._process.send_signal(self._end_signal)
         self._process.wait()
         self._keeper.stop()
         self._ends.close()
@@ -98,7 +104,8 @@ class WorkerProcess:
         deadline = time.monotonic() + _START_SECONDS
         init = read_init_pid(self._ends.info, deadline)
         if init is None:
-            raise SandboxUnavailable(self._complaint("bubblewrap cannot confine anything here"))
+            who = "bubblewrap" if launch.bwrap else "Landlock"
+            raise SandboxUnavailable(self._complaint(f"{who} cannot confine anything here"))
         self._init = init
         self._open("init", init)
         greeting, work = self._greeting(deadline)
@@ -109,7 +116,17 @@ class WorkerProcess:
                 "the sandbox's processes cannot be watched: is /proc restricted on this host?"
             )
         self._open("worker", running[0])
-        prove(running[0], launch.plan.identity, greeting["escapes"], launch.limits["NPROC"])
+        if not launch.plan.identity.drop:
+            self._limit_init(launch)
+        namespaces = launch.bwrap is not None
+        prove(running[0], launch.plan.identity, greeting["escapes"], launch.limits["NPROC"], namespaces=namespaces)
+        self._supervised = not namespaces
+
+    def _limit_init(self, launch: Launch) -> None:
+        """An ordinary user's init belongs to the same user as the code, which could make it do its work."""
+        if launch.bwrap is not None:
+            for name, value in launch.limits.items():
+                resource.prlimit(self._init, getattr(resource, f"RLIMIT_{name}"), (value, value))
 
     def _greeting(self, deadline: float) -> tuple[dict[str, Any], int]:
         """The worker's first message and its working directory; no user code has run yet."""
@@ -131,7 +148,7 @@ class WorkerProcess:
 
     def _complaint(self, what: str) -> str:
         """`what`, and what bubblewrap or Python said about it."""
-        self._process.kill()
+        self._process.send_signal(self._end_signal)
         self._process.wait()
         os.set_blocking(self._ends.stderr, False)
         said = ""
@@ -152,9 +169,24 @@ class WorkerProcess:
             if name in self._pidfds:
                 signal.pidfd_send_signal(self._pidfds[name], number)
 
-    def _check_memory(self) -> None:
-        if resident(self._init) > self._memory:
+    def _check_limits(self) -> None:
+        if resident(self._init) > self._memory and self._holds_too_much():
             self.kill("memory")
+        if self._supervised and occupied(self.work.fd) > self._disk:
+            self.kill("disk")
+
+    def _holds_too_much(self) -> bool:
+        """Whether it is too much also when shared pages count once. That takes time to find out: not at every turn."""
+        began = time.monotonic()
+        if began < self._next_look:
+            return False
+        too_much = held(self._init) > self._memory
+        ended = time.monotonic()
+        self._next_look = ended + _LOOK_PAUSE * (ended - began)
+        return too_much
+
+
+_INSTEAD = "or use E2B; or ask for the weaker level by LocalSandbox(level='landlock')"
 
 
 class _Keeper(threading.Thread):
@@ -211,9 +243,9 @@ def _owner(who: Identity) -> int | None:
 
 def _hint(said: str) -> str:
     if "loopback" in said or "uid map" in said:
-        return " (AppArmor restricts user namespaces on this host; allow them for bwrap)"
-    if "namespace" in said:
-        return " (user namespaces are refused, as in containers by default; allow them, or use E2B)"
+        return f" (AppArmor restricts user namespaces on this host; allow them for bwrap; {_INSTEAD})"
+    if "namespace" in said or "Operation not permitted" in said:
+        return f" (namespaces are refused, as in containers by default; allow them; {_INSTEAD})"
     if "Permission denied" in said and "source path" in said:
         return (
             " (Python or a package lies in a folder that this user may not read; use a readable installation)"

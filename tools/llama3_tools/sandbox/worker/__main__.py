@@ -12,7 +12,9 @@ import sys
 from typing import Any, cast
 
 from . import _confine
+from ._escapes import escapes
 from ._session import Session
+from ._show import draw_as
 from ._wire import receive, send
 
 
@@ -25,9 +27,13 @@ def main() -> None:
         _confine.become(options["uid"])
     _confine.limit(options["limits"])
     _prepare(options["packages"])
+    namespaces = "confine" not in options
+    if not namespaces:
+        _confine.lower(options["confine"])
+    draw_as(options["figures"])
     session = Session()
     work = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
-    send(channel, {"ready": True, "escapes": _confine.escapes()}, (work,))
+    send(channel, {"ready": True, "escapes": escapes(namespaces=namespaces)}, (work,))
     os.close(work)
     _serve(channel, session)
 
@@ -49,7 +55,8 @@ def _prepare(packages: str) -> None:
 
 def _serve(channel: socket.socket, session: Session) -> None:
     while (message := receive(channel)) is not None:
-        send(channel, session.run(message["cell"], message["code"]))
+        reply = session.run(message["cell"], message["code"])
+        send(channel, {"token": message["token"], **reply})
 
 
 if __name__ == "__main__":

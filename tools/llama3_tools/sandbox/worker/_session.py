@@ -11,9 +11,10 @@ import types
 from types import FrameType
 from typing import Any
 
+from ._ipython import StandIn
 from ._pyplot import ShowHook
-from ._show import Form, figures, forms, is_open_figure, within_budget
-from ._trace import Sources, describe
+from ._show import Form, figures, forms, from_bundle, is_open_figure, within_budget
+from ._trace import NAMELESS, Sources, describe
 
 
 class Session:
@@ -24,6 +25,7 @@ class Session:
         self._module.__dict__["display"] = self._display
         sys.modules["__main__"] = self._module  # pickle and multiprocessing look there
         sys.meta_path.insert(0, ShowHook(self._collect))
+        sys.meta_path.append(StandIn(self._display))
         self._sources = Sources()
         self._shown: list[Form] = []
         self._armed = False
@@ -42,19 +44,28 @@ class Session:
             os._exit(0)  # a child that the cell forked and let run on
         for stream in self._streams:
             self._guarded(stream.flush)
-        return {"cell": cell, "results": within_budget(self._shown), "error": error}
+        return {"results": within_budget(self._shown), "error": error}
 
     def _guarded(self, action: Any, *arguments: Any) -> dict[str, str] | None:
         """Do it with interrupts let through; whatever it raises is described, not raised."""
         try:
-            try:
-                self._armed = True
-                action(*arguments)
-            finally:
-                self._armed = False
+            self._interruptible(action, *arguments)
         except BaseException as error:  # noqa: BLE001 - user code raises what it likes, SystemExit too
-            return describe(error, self._sources)
+            return self._described(error)
         return None
+
+    def _described(self, error: BaseException) -> dict[str, str]:
+        try:
+            return dict(self._interruptible(describe, error, self._sources))
+        except BaseException:  # noqa: BLE001 - names, messages and classes of exceptions are user code too
+            return dict(NAMELESS)
+
+    def _interruptible(self, action: Any, *arguments: Any) -> Any:
+        try:
+            self._armed = True
+            return action(*arguments)
+        finally:
+            self._armed = False
 
     def _execute(self, cell: int, code: str) -> None:
         filename = self._sources.add(cell, code)
@@ -74,8 +85,8 @@ class Session:
         self._module.__dict__["_"] = value
         self._shown.append({**forms(value), "is_main_result": True})
 
-    def _display(self, *values: Any) -> None:
-        self._shown += [forms(value) for value in values]
+    def _display(self, *values: Any, raw: bool = False, **_: Any) -> None:
+        self._shown += [from_bundle(value) if raw else forms(value) for value in values]
 
     def _collect(self) -> None:
         self._shown += figures()

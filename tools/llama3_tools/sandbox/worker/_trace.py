@@ -9,6 +9,12 @@ from types import TracebackType
 _FIRST, _LAST = 4, 8
 _VALUE_LIMIT = 2_000
 _LINE_LIMIT = 200
+NAMELESS = {
+    "name": "Exception",
+    "value": "the exception cannot be shown",
+    "traceback": "Exception: the exception cannot be shown",
+}
+"""The description of an exception that cannot be described."""
 
 
 class Sources:
@@ -56,6 +62,7 @@ def _value(error: BaseException) -> str:
         text = str(error)
     except Exception:  # noqa: BLE001 - the message is made by user code
         return "<the exception cannot be shown>"
+    text = str.__str__(text)  # a subclass may lie about its length
     return text if len(text) <= _VALUE_LIMIT else text[:_VALUE_LIMIT] + " ..."
 
 
