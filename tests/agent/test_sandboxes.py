@@ -7,6 +7,7 @@ import pytest
 from llama3_agent import ConfigurationError
 from llama3_agent._sandboxes import sandbox_maker
 from llama3_tools import E2BSandbox, LocalSandbox, SandboxError
+from llama3_tools.sandbox import SandboxPool
 
 from .conftest import MakeAgent, code, say
 
@@ -20,6 +21,29 @@ def test_e2b_without_a_key_is_told_at_once(make_agent: MakeAgent, monkeypatch: p
 def test_an_unknown_sandbox(make_agent: MakeAgent) -> None:
     with pytest.raises(ConfigurationError, match="no sandbox 'cloud'; use 'local', 'e2b', "):
         make_agent(sandbox="cloud")
+
+
+def test_the_weaker_level_has_to_be_asked_for_by_name() -> None:
+    make, shared = sandbox_maker("landlock")
+    assert make is not None
+    assert (make.keywords, shared) == ({"level": "landlock"}, False)  # type: ignore[attr-defined]
+    assert sandbox_maker("local") == (LocalSandbox, False)
+
+
+def test_each_thread_takes_a_sandbox_out_of_a_pool(make_agent: MakeAgent) -> None:
+    made: list[LocalSandbox] = []
+
+    def make() -> LocalSandbox:
+        made.append(LocalSandbox(packages=()))
+        return made[-1]
+
+    with SandboxPool(make, ready=1) as pool:
+        agent = make_agent(code("x = 1; x"), say("1"), code("'x' in globals()"), say("no"), sandbox=pool.take)
+        agent.run("Go.", thread="a")
+        run = agent.run("Go.", thread="b")
+        assert run.messages[-2].text == "completed\n[stdout]False[/stdout]"
+        agent.close()
+    assert len(made) >= 2
 
 
 def test_e2b_with_a_key_makes_a_sandbox_for_each_thread(monkeypatch: pytest.MonkeyPatch) -> None:

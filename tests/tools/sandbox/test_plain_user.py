@@ -15,8 +15,15 @@ import pytest
 import llama3_tools
 
 _UID = "54321"
-_MODULES = ["test_isolation.py", "test_limits.py", "test_lifecycle.py", "test_files.py"]
-_CHOICE = "test_isolation or memory or are_limited or be_raised or close_leaves or restart or upload_read"
+_MODULES = [
+    "test_abuse.py",
+    "test_isolation.py",
+    "test_limits.py",
+    "test_lifecycle.py",
+    "test_files.py",
+    "test_lower_level.py",
+]
+_CHOICE = "test_abuse or test_lower_level or memory_of_many or are_limited or close_leaves or restart or upload_read"
 
 
 @pytest.fixture

@@ -9,7 +9,10 @@ import pytest
 from llama3_tools.sandbox import LocalSandbox
 
 SOCKET = """
-import os, socket, json
+import os, socket, json, sys
+frame = sys._getframe()
+while "message" not in frame.f_locals: frame = frame.f_back
+token = frame.f_locals["message"]["token"]
 def is_socket(fd):
     try: return os.readlink(f"/proc/self/fd/{fd}").startswith("socket:")
     except OSError: return False
@@ -28,8 +31,8 @@ def say(text, length=None):
         "say('[' * 1_000_000)",
         "say('[1]')",
         "say(b'\\xff\\xfe')",
-        'say(\'{"cell": 1, "results": 5}\')',
-        'say(\'{"cell": 1, "error": {"name": 1}}\')',
+        "say(json.dumps({'token': token, 'results': 5}))",
+        "say(json.dumps({'token': token, 'error': {'name': 1}}))",
         "channel.shutdown(socket.SHUT_RDWR)",
     ],
 )
@@ -44,7 +47,7 @@ def test_malformed_replies_end_the_session_only(fresh: LocalSandbox, attack: str
 def test_a_forged_reply_is_just_data(fresh: LocalSandbox) -> None:
     forged = """
 fake = {'text': '\\x1b[2Jhi', 'png': 'AAAA', 'evil': 1}
-say(json.dumps({'cell': 1, 'results': [7, {'text': 5}, fake]}))
+say(json.dumps({'token': token, 'results': [7, {'text': 5}, fake]}))
 """
     execution = fresh.run_code(SOCKET + forged)
     assert [(result.text, result.formats()) for result in execution.results] == [
@@ -55,7 +58,7 @@ say(json.dumps({'cell': 1, 'results': [7, {'text': 5}, fake]}))
 
 
 def test_replies_of_other_cells_are_passed_over(fresh: LocalSandbox) -> None:
-    execution = fresh.run_code(SOCKET + "say(json.dumps({'cell': 99, 'results': []}))\n'true'")
+    execution = fresh.run_code(SOCKET + "say(json.dumps({'token': 'another', 'results': []}))\n'true'")
     assert execution.text == "'true'"
 
 

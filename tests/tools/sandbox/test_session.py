@@ -117,7 +117,7 @@ def test_frames_and_series_as_text_and_html(box: LocalSandbox) -> None:
     box.run_code("import pandas as pd\ndf = pd.DataFrame({'price': [1, 2]})")
     for code in ("df", "df.price"):
         (result,) = box.run_code(code).results
-        assert result.formats() == ("text", "html")
+        assert result.formats() == ("text", "html", "data")
         assert "price" in (result.text or "")
         assert "<table" in (result.html or "")
 

@@ -2,6 +2,7 @@
 
 from ._errors import SandboxClosed, SandboxError, SandboxFileError, SandboxUnavailable
 from ._local import LocalSandbox, probe
+from ._pool import SandboxPool
 from ._types import Execution, ExecutionError, FileInfo, Isolation, Logs, Result, Sandbox
 from .e2b import E2BSandbox
 
@@ -18,6 +19,7 @@ __all__ = [
     "SandboxClosed",
     "SandboxError",
     "SandboxFileError",
+    "SandboxPool",
     "SandboxUnavailable",
     "probe",
 ]

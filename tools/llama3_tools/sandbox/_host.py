@@ -55,7 +55,9 @@ def tasks_of(who: Identity) -> int:
     """
     if who.drop:
         return 0
-    return sum(len(list(process.glob("task/*"))) for process in Path("/proc").glob("[0-9]*") if _is_mine(process))
+    return sum(
+        len(list(process.glob("task/*"))) for process in Path("/proc").glob("[0-9]*") if _is_mine(process)
+    )
 
 
 def _is_mine(process: Path) -> bool:

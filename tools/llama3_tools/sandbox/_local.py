@@ -96,7 +96,9 @@ class LocalSandbox(Session):
         """How the code is cut off, as proven at the start."""
         who = self._launch.plan.identity
         bwrap = self._launch.bwrap
-        kind = f"private uid {who.uid}, host is root" if who.drop else "user namespace" if bwrap else "same user"
+        kind = (
+            f"private uid {who.uid}, host is root" if who.drop else "user namespace" if bwrap else "same user"
+        )
         limits = (
             f"{instructions(self._launch.filter_program)} instructions; {self._memory_mb} MB memory, "
             f"{self._launch.plan.disk_mb} MB disk, {self._processes} processes"
@@ -142,7 +144,9 @@ class LocalSandbox(Session):
             changed = tuple(sorted(name for name, stamp in after.items() if before.get(name) != stamp))
             self._loss_told = execution.state_lost
             if self._lost:
-                execution.logs.stderr.append(f"not kept when the session began anew: {', '.join(self._lost)}\n")
+                execution.logs.stderr.append(
+                    f"not kept when the session began anew: {', '.join(self._lost)}\n"
+                )
                 self._lost = []
             return replace(execution, files=changed, state_lost=execution.state_lost or lost_between)
 

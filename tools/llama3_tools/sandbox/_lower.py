@@ -22,6 +22,9 @@ _SYSTEM = (
     "/usr/share/fonts", "/usr/share/zoneinfo", "/etc/ld.so.cache", "/proc/cpuinfo", "/proc/meminfo",
 )  # fmt: skip
 _CHANGED = ("work", "tmp", "settings")
+OLDEST_LANDLOCK = 6
+"""The first version that keeps signals and abstract sockets inside (Linux 6.12)."""
+
 _TOO_MANY = 1 << 60
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
@@ -80,6 +83,7 @@ def settings(plan: Plan, folder: Path, filter_program: bytes, info: int) -> dict
         "folder": str(folder),
         "packages": str(folder / "packages"),
         "confine": {
+            "landlock": OLDEST_LANDLOCK,
             "filter": b64encode(filter_program).decode(),
             "looked_at": [*_SYSTEM, *_of(plan.interpreter), *_packages(plan, folder)],
             "changed": [str(folder / name) for name in _CHANGED],

@@ -33,8 +33,13 @@ class WorkDirectory:
     """Who the files belong to, when the host is root; None leaves them as created."""
     capacity_mb: int
 
-    def write(self, name: str, chunks: Iterator[bytes]) -> None:
+    def write(self, name: str, chunks: Iterator[bytes], *, holes: bool = False) -> None:
         """Create or replace a file.
+
+        Parameters
+        ----------
+        holes
+            Leave out what is zero: what a sparse file claims may be more than the disk holds.
 
         Raises
         ------
@@ -47,8 +52,10 @@ class WorkDirectory:
             fd = open_beneath(self.fd, name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
             with os.fdopen(fd, "wb") as target:
                 for chunk in chunks:
-                    # A hole stays a hole: what a sparse file claims may be more than the disk holds.
-                    target.write(chunk) if chunk.strip(b"\0") else target.seek(len(chunk), os.SEEK_CUR)
+                    if holes and not chunk.strip(b"\0"):
+                        target.seek(len(chunk), os.SEEK_CUR)
+                    else:
+                        target.write(chunk)
                 target.truncate()
                 if self.owner is not None:
                     os.fchown(fd, self.owner, self.owner)
@@ -103,7 +110,7 @@ class WorkDirectory:
             try:
                 for end in (index for index, letter in enumerate(name) if letter == "/"):
                     self._make_folder(name[:end])
-                self.write(name, other.read(name))
+                self.write(name, other.read(name), holes=True)
             except SandboxFileError:
                 lost.append(name)
         return lost

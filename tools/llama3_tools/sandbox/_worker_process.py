@@ -119,7 +119,13 @@ class WorkerProcess:
         if not launch.plan.identity.drop:
             self._limit_init(launch)
         namespaces = launch.bwrap is not None
-        prove(running[0], launch.plan.identity, greeting["escapes"], launch.limits["NPROC"], namespaces=namespaces)
+        prove(
+            running[0],
+            launch.plan.identity,
+            greeting["escapes"],
+            launch.limits["NPROC"],
+            namespaces=namespaces,
+        )
         self._supervised = not namespaces
 
     def _limit_init(self, launch: Launch) -> None:

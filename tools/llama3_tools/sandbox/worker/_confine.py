@@ -7,12 +7,15 @@ import os
 import resource
 import sys
 from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from . import _landlock
 
 _PR_SET_DUMPABLE = 4
 _CAPABILITY_VERSION_3 = 0x20080522
+_KEPT_BACK = 32 * 2**20
 
 
 def become(uid: int) -> None:
@@ -37,6 +40,19 @@ def limit(limits: dict[str, int]) -> None:
         resource.setrlimit(kind, (lower, lower))
 
 
+@contextmanager
+def with_less_memory() -> Iterator[None]:
+    """Keep some of the address space back, so that a cell which took all leaves enough to run `del x` in the next."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (min(soft, max(hard - _KEPT_BACK, hard // 2)), hard))
+    try:
+        yield
+    finally:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+
+
 def lower(options: dict[str, Any]) -> None:
     """Confine this process where it has no namespaces of its own.
 
@@ -45,8 +61,9 @@ def lower(options: dict[str, Any]) -> None:
     SystemExit
         If the kernel offers too little for it, or the interpreter is out of this user's reach.
     """
-    if (version := _landlock.version()) < _landlock.OLDEST:
-        sys.exit(f"Landlock {_landlock.OLDEST} or newer is needed (Linux 6.12), and this kernel has {version}")
+    oldest, version = options["landlock"], _landlock.version()
+    if version < oldest:
+        sys.exit(f"Landlock {oldest} or newer is needed (as in Linux 6.12); this kernel has {version}")
     if hidden := _landlock.unreadable([os.__file__, *options["looked_at"]]):
         sys.exit(f"Permission denied for the source path {hidden[0]}")
     _landlock.restrict(options["looked_at"], options["changed"], options["devices"])

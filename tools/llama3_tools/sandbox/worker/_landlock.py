@@ -11,17 +11,30 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-OLDEST = 6
-"""The first version that keeps signals and abstract sockets inside (Linux 6.12)."""
-
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _VERSION, _PATH_BENEATH = 1, 1
 _EXECUTE, _WRITE, _READ, _READ_DIR, _TRUNCATE = 1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 14
-_REMOVE, _MAKE_DIR, _MAKE_FILE, _MAKE_FIFO, _MAKE_LINK, _REFER = 3 << 4, 1 << 7, 1 << 8, 1 << 10, 1 << 12, 1 << 13
+_REMOVE, _MAKE_DIR, _MAKE_FILE, _MAKE_FIFO, _MAKE_LINK, _REFER = (
+    3 << 4,
+    1 << 7,
+    1 << 8,
+    1 << 10,
+    1 << 12,
+    1 << 13,
+)
 _ALL_FILES, _ALL_TCP, _ALL_SCOPES = (1 << 16) - 1, 0b11, 0b11
 _LOOK = _EXECUTE | _READ | _READ_DIR
 _CHANGE = (
-    _READ | _READ_DIR | _WRITE | _TRUNCATE | _REMOVE | _MAKE_DIR | _MAKE_FILE | _MAKE_FIFO | _MAKE_LINK | _REFER
+    _READ
+    | _READ_DIR
+    | _WRITE
+    | _TRUNCATE
+    | _REMOVE
+    | _MAKE_DIR
+    | _MAKE_FILE
+    | _MAKE_FIFO
+    | _MAKE_LINK
+    | _REFER
 )
 _OF_A_FILE = _EXECUTE | _WRITE | _READ | _TRUNCATE
 _NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER_MODE = 38, 22, 2

@@ -11,6 +11,7 @@ import types
 from types import FrameType
 from typing import Any
 
+from ._confine import with_less_memory
 from ._ipython import StandIn
 from ._pyplot import ShowHook
 from ._show import Form, figures, forms, from_bundle, is_open_figure, within_budget
@@ -73,9 +74,13 @@ class Session:
         tree = ast.parse(code, filename)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         namespace = self._module.__dict__
-        exec(compile(tree, filename, "exec"), namespace)
+        body = compile(tree, filename, "exec")
+        with with_less_memory():
+            exec(body, namespace)
         if isinstance(last, ast.Expr):
-            value = eval(compile(ast.Expression(last.value), filename, "eval"), namespace)
+            expression = compile(ast.Expression(last.value), filename, "eval")
+            with with_less_memory():
+                value = eval(expression, namespace)
             if not code.rstrip().endswith(";"):
                 self._echo(value)
 

@@ -67,11 +67,11 @@ def from_bundle(bundle: Any) -> Form:
     shown: Form = {}
     for mime, offer in dict(bundle).items():
         kind = _KINDS.get(mime)
-        plain = _picture(offer) if kind in ("png", "jpeg") else _plain(offer)
-        if plain is None or _size(plain) > _FORM_LIMIT:
+        plain = _plain(offer) if kind in (None, "json") else _picture(offer)
+        if plain is None or type(mime) is not str or _size(plain) > _FORM_LIMIT:
             continue
         if kind is None:
-            shown.setdefault("extra", {})[str.__str__(mime)] = plain
+            shown.setdefault("extra", {})[mime] = plain
         else:
             shown[kind] = plain
     return shown

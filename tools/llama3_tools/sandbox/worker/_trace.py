@@ -60,7 +60,7 @@ def _value(error: BaseException) -> str:
         return str(error.msg)
     try:
         text = str(error)
-    except Exception:  # noqa: BLE001 - the message is made by user code
+    except BaseException:  # noqa: BLE001 - the message is made by user code; an interrupt has done its work
         return "<the exception cannot be shown>"
     text = str.__str__(text)  # a subclass may lie about its length
     return text if len(text) <= _VALUE_LIMIT else text[:_VALUE_LIMIT] + " ..."

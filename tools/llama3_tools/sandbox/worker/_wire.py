@@ -9,7 +9,6 @@ from typing import Any
 _encode, _decode = json.JSONEncoder().encode, json.JSONDecoder().decode  # user code may replace `json.dumps`
 
 
-
 def receive(channel: socket.socket) -> dict[str, Any] | None:
     """The next frame, or None when the host has closed the channel."""
     head = _exactly(channel, 4)
