@@ -149,7 +149,14 @@ def _processes() -> Iterator[Probe]:
         ("writing init's memory", "os.open('/proc/1/mem', os.O_WRONLY)", _REFUSED),
     ]  # fmt: skip
     for name, code, holds in rows:
-        yield Probe("processes", name, code, holds, root_only="init's memory" in name)
+        yield Probe(
+            "processes",
+            name,
+            code,
+            holds,
+            after=lambda box: box.restart() is None,  # what was forked may still be there
+            root_only="init's memory" in name,
+        )
 
 
 def _limits() -> Iterator[Probe]:
@@ -374,7 +381,13 @@ def _output() -> Iterator[Probe]:
     ):
         yield Probe("output", name, code, lambda e: ends("OutputLimit")(e) and len(e.stdout) <= 100_000)
     later = "def p():\n  for _ in range(99): print('late'); time.sleep(.01)\nthreading.Thread(target=p, daemon=True).start()"
-    yield Probe("output", "a thread that goes on printing", later, lambda e: e.error is None, after=_lives)
+    yield Probe(
+        "output",
+        "a thread that goes on printing",
+        later,
+        lambda e: e.error is None,
+        after=lambda box: _lives(box) and box.restart() is None,
+    )
     yield Probe(
         "output", "bytes that are no text", r"os.write(1, b'\xff\x00\xfe'); None", prints("\ufffd\ufffd")
     )
@@ -480,7 +493,10 @@ def _protocol() -> Iterator[Probe]:
 
 
 def _withheld(box: LocalSandbox) -> bool:
-    return box.run_code("1", timeout=0.5).state_lost and _lives(box)
+    """Whoever reads first gets the request: the cell is answered, or ended when its time is over."""
+    execution = box.run_code("1", timeout=0.5)
+    box.restart()
+    return (execution.timed_out or execution.text == "1") and _lives(box)
 
 
 def _display() -> Iterator[Probe]:

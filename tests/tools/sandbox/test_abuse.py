@@ -35,7 +35,7 @@ class Bait:
         self.words = {
             "{secret}": str(self.secret),
             "{home}": str(Path.home()),
-            "{project}": str(Path(__file__).parents[3]),
+            "{project}": str(Path(__file__).parent),
             "{port}": str(self.servers[0].getsockname()[1]),
             "{pid}": str(os.getpid()),
             "{mark}": _MARK,
