@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import llama3_agent
+import llama3_prompts
+import llama3_tools
 from llama3_tools import LocalSandbox
 
+from ..ordinary_user import run_as_ordinary_user
 from .conftest import MakeAgent, code, say
 
 SECRET = "a-word-that-is-written-nowhere-else"
@@ -89,3 +94,18 @@ def test_a_full_disk_is_an_error_inside(make_agent: MakeAgent) -> None:
     assert failed.startswith("failed\n")
     assert "No space left on device" in failed
     assert after.messages[-2].content == "completed\n[stdout]42[/stdout]"
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user runs `doctor` in its own tests")
+def test_doctor_as_an_ordinary_user() -> None:
+    sources = {
+        package.__name__: Path(package.__file__ or "").parents[1]
+        for package in (llama3_agent, llama3_tools, llama3_prompts)
+    }
+    command = ["-m", "llama3_agent.cli", "doctor"]
+    run = run_as_ordinary_user(command, sources, sources=list(sources), timeout=580)
+    assert run.returncode == 0, run.stdout + run.stderr
+    (line,) = [line for line in run.stdout.splitlines() if line.split()[1] == "sandbox"]
+    assert line.startswith("ok        sandbox    isolated by bubblewrap: ")
+    assert "user namespace; no network; system-call filter" in line

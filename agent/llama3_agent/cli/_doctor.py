@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from llama3_tools import CodeGate, GateUnavailable, LocalSandbox, SandboxError
+from llama3_tools.sandbox import probe
 
 from .._agent import can_constrain
 from .._text import one_line
@@ -41,7 +42,7 @@ def examine(model: str) -> int:
 def _findings(model: str) -> Iterator[Finding]:
     yield _try("model", lambda: _model(model))
     yield _try("gate", _gate)
-    yield _try("sandbox", _sandbox)
+    yield _or_weaker(_try("sandbox", _sandbox))
     yield _gpu()
     yield _grammar()
     yield _key("search", "BRAVE_API_KEY", "brave_search")
@@ -82,6 +83,18 @@ def _sandbox() -> str:
     if execution.text != "42":
         raise SandboxError(f"it does not run code: {execution.error}")
     return f"isolated by {isolation.level}: {isolation.detail}"
+
+
+def _or_weaker(finding: Finding) -> Finding:
+    """The finding, and where the sandbox is refused, whether the weaker level could be asked for."""
+    if finding.status == "ok":
+        return finding
+    try:
+        probe("landlock")
+    except SandboxError as error:
+        return replace(finding, detail=f"{finding.detail}; nor is the weaker level to be had: {error}")
+    weaker = "the weaker level works here: Agent(sandbox='landlock'), after reading docs/sandbox.md"
+    return replace(finding, detail=f"{finding.detail}; {weaker}")
 
 
 def _gpu() -> Finding:

@@ -25,6 +25,7 @@ _CHANGED = ("work", "tmp", "settings")
 OLDEST_LANDLOCK = 6
 """The first version that keeps signals and abstract sockets inside (Linux 6.12)."""
 
+_PATH = "/usr/bin:/bin"
 _TOO_MANY = 1 << 60
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
@@ -63,7 +64,7 @@ def _fill(folder: Path, plan: Plan) -> None:
 def remove_folder(folder: Path) -> None:
     """Remove it with whatever the code left in it: no depth, name or permission stands in the way."""
     for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
-        subprocess.run([*command, "--", folder], check=False, stderr=subprocess.DEVNULL)
+        subprocess.run([*command, "--", folder], check=False, stderr=subprocess.DEVNULL, env={"PATH": _PATH})
 
 
 def environment(plan: Plan, folder: Path) -> dict[str, str]:
