@@ -1,6 +1,6 @@
-"""What a sandbox costs: its start with its proof, a call, the first table and the first plot; what many leave behind.
+"""What a sandbox costs: its start, a call, the first table and plot; and what many sessions leave behind.
 
-Medians, beside a Python process without any sandbox and beside a Jupyter kernel, started and called in turn with it.
+Medians, beside a Python process without any sandbox and a Jupyter kernel, started and called in turn with it.
 """
 
 import argparse
@@ -10,7 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from llama3_tools.sandbox import LocalSandbox
 
@@ -30,6 +33,13 @@ def python_process() -> float:
     return milliseconds(lambda: subprocess.run([sys.executable, "-I", "-c", ""], check=True))
 
 
+def sandbox(calls: int, **options: Any) -> tuple[float, list[float]]:
+    began = time.perf_counter()
+    with LocalSandbox(**options) as box:
+        started = (time.perf_counter() - began) * 1e3
+        return started, [milliseconds(partial(box.run_code, "1")) for _ in range(calls)]
+
+
 def jupyter_kernel(calls: int) -> tuple[float, list[float]]:
     from jupyter_client.manager import KernelManager
 
@@ -40,23 +50,23 @@ def jupyter_kernel(calls: int) -> tuple[float, list[float]]:
     client.start_channels()
     client.wait_for_ready(timeout=60)
     started = (time.perf_counter() - began) * 1e3
-    times = [milliseconds(lambda: client.execute_interactive("1", output_hook=lambda _: None)) for _ in range(calls)]
+    call = partial(client.execute_interactive, "1", output_hook=lambda _: None)
+    times = [milliseconds(call) for _ in range(calls)]
     client.stop_channels()
     manager.shutdown_kernel(now=True)
     return started, times
 
 
 def latency(rounds: int, calls: int) -> None:
-    starts: dict[str, list[float]] = {name: [] for name in ("sandbox", "without packages", "python", "kernel")}
+    names = ("sandbox", "without packages", "python", "kernel")
+    starts: dict[str, list[float]] = {name: [] for name in names}
     warm: dict[str, list[float]] = {"sandbox": [], "kernel": []}
     for _ in range(rounds):
-        boxes: list[LocalSandbox] = []
         starts["python"].append(python_process())
-        starts["without packages"].append(milliseconds(lambda: boxes.append(LocalSandbox(packages=()))))
-        starts["sandbox"].append(milliseconds(lambda: boxes.append(LocalSandbox())))
-        warm["sandbox"] += [milliseconds(lambda: boxes[-1].run_code("1")) for _ in range(calls)]
-        for box in boxes:
-            box.close()
+        starts["without packages"].append(sandbox(0, packages=())[0])
+        started, times = sandbox(calls)
+        starts["sandbox"].append(started)
+        warm["sandbox"] += times
         started, times = jupyter_kernel(calls)
         starts["kernel"].append(started)
         warm["kernel"] += times
@@ -78,11 +88,11 @@ def firsts() -> None:
             ("the first plot", "import matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.show()"),
             ("the second", "plt.plot([1, 2]); plt.show()"),
         ):
-            print(f"{name:<26}{milliseconds(lambda code=code: box.run_code(code, timeout=120)):8.1f} ms")
+            print(f"{name:<26}{milliseconds(partial(box.run_code, code, timeout=120)):8.1f} ms")
 
 
 def remains(sessions: int) -> None:
-    """Start, use and end sandboxes, some by restarting or by a cell that leaves a daemon, and count what is left."""
+    """Start, use, restart and end sandboxes, each with a daemon in it, and count what is left."""
     before = _held()
     code = "import subprocess\nsubprocess.Popen(['sleep', '987'], start_new_session=True)"
     seconds = milliseconds(lambda: [_one(code, number) for number in range(sessions)]) / 1e3
@@ -106,18 +116,22 @@ def _one(code: str, number: int) -> None:
 
 def _held() -> dict[str, int]:
     own = str(os.getpid())
-    parents = [place.read_text().rpartition(")")[2].split()[1] for place in _statuses()]
+    parents = [line.rpartition(b")")[2].split()[1].decode() for line in _read("stat")]
     return {
         "descriptors": len(list(Path("/proc/self/fd").iterdir())),
         "threads": len(list(Path("/proc/self/task").iterdir())),
         "children": parents.count(own),
-        "daemons": sum(b"sleep\x00987" in place.read_bytes() for place in Path("/proc").glob("[0-9]*/cmdline")),
+        "daemons": sum(b"sleep\x00987" in line for line in _read("cmdline")),
         "temporary": len(list(Path(os.environ.get("TMPDIR", "/tmp")).glob("llama3-sandbox-*"))),
     }
 
 
-def _statuses() -> list[Path]:
-    return [place for place in Path("/proc").glob("[0-9]*/stat") if place.exists()]
+def _read(name: str) -> list[bytes]:
+    found = []
+    for place in Path("/proc").glob(f"[0-9]*/{name}"):
+        with suppress(OSError):  # it has ended since it was listed
+            found.append(place.read_bytes())
+    return found
 
 
 if __name__ == "__main__":

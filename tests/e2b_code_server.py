@@ -1,9 +1,9 @@
-"""A stand-in for E2B, for the real SDK in its debug mode: a machine's code server and file server, and the service.
+"""A stand-in for E2B, for the real SDK in its debug mode: a machine's two servers, and the service.
 
-The code server runs real Jupyter kernels and answers in the protocol of E2B's own (NDJSON in chunks, keepalives, a
-kernel that dies, a client that hangs up); the file server answers the part of `envd` that files need; the service
-pauses the machine and takes it up again. All were written down from the protocols' description. `/home/user` is a
-temporary folder. A cell that begins with `# fault: ` gets a fault instead of an answer.
+The code server runs real Jupyter kernels and answers in the protocol of E2B's own (NDJSON in chunks,
+keepalives, a kernel that dies, a client that hangs up); the file server answers the part of `envd` that files
+need; the service pauses the machine and takes it up again. All were written down from the protocols'
+description. `/home/user` is a temporary folder. A cell that begins with `# fault: ` gets a fault, no answer.
 
 Run as a program it serves until its standard input ends.
 """
@@ -36,7 +36,8 @@ _KEEPALIVE_SECONDS = 0.5
 _KINDS = {
     "text/plain": "text", "text/html": "html", "text/markdown": "markdown", "image/svg+xml": "svg",
     "image/png": "png", "image/jpeg": "jpeg", "application/pdf": "pdf", "text/latex": "latex",
-    "application/json": "json", "application/javascript": "javascript", "e2b/data": "data", "e2b/chart": "chart",
+    "application/json": "json", "application/javascript": "javascript",
+    "e2b/data": "data", "e2b/chart": "chart",
 }  # fmt: skip
 _AT_START = """
 def _start():
@@ -46,7 +47,8 @@ def _start():
     class Data(BaseFormatter):
         format_type, print_method, _return_type = Unicode("e2b/data"), ObjectName("_repr_e2b_data_"), dict
     def columns(frame):
-        return {str(c): json.loads(frame[c].to_json(orient="values", date_format="iso")) for c in frame.columns}
+        as_json = lambda name: frame[name].to_json(orient="values", date_format="iso")
+        return {str(name): json.loads(as_json(name)) for name in frame.columns}
     formatters = IPython.get_ipython().display_formatter.formatters
     formatters["e2b/data"] = Data(parent=IPython.get_ipython().display_formatter)
     for module in ("pandas", "pandas.core.frame"):

@@ -18,7 +18,7 @@ _UID = "54321"
 
 @contextmanager
 def stage(folders: Mapping[str, Path | str]) -> Iterator[Path]:
-    """A folder that everybody can read, with a `home`, and an empty folder for each that will appear in it."""
+    """A folder that everybody can read, with a `home`, and an empty folder for each to be mounted."""
     place = Path(tempfile.mkdtemp(prefix="sandbox-test-"))
     place.chmod(0o755)
     for name in ("python", "packages", "home", *folders):

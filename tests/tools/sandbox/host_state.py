@@ -12,9 +12,10 @@ from typing import Any
 from llama3_tools.sandbox._watch import descendants
 
 _SETTINGS = (
-    "kernel/core_pattern", "kernel/hostname", "kernel/domainname", "kernel/sysrq", "kernel/randomize_va_space",
-    "kernel/pid_max", "kernel/threads-max", "kernel/yama/ptrace_scope", "kernel/unprivileged_bpf_disabled",
-    "vm/overcommit_memory", "vm/drop_caches", "net/ipv4/ip_forward", "fs/file-max", "fs/suid_dumpable",
+    "kernel/core_pattern", "kernel/hostname", "kernel/domainname", "kernel/sysrq", "kernel/pid_max",
+    "kernel/randomize_va_space", "kernel/threads-max", "kernel/yama/ptrace_scope", "fs/file-max",
+    "kernel/unprivileged_bpf_disabled", "vm/overcommit_memory", "vm/drop_caches", "net/ipv4/ip_forward",
+    "fs/suid_dumpable",
 )  # fmt: skip
 _FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/", "/etc", "/usr/lib", ".", "~")
 _TABLES = (

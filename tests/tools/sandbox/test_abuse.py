@@ -19,7 +19,7 @@ _MARK = f"ab{os.getpid():06x}"
 
 
 class Bait:
-    """Things on the host that code inside looks for: a secret in a file and in the environment, and servers."""
+    """Things on the host that code inside looks for: a secret, in a file and in the environment; servers."""
 
     def __init__(self, folder: Path) -> None:
         self.secret = folder / f"secret-{_MARK}"

@@ -102,7 +102,10 @@ def test_figures_come_as_png(box: Sandbox) -> None:
 
 
 def test_display_and_the_notebooks_names(box: Sandbox) -> None:
-    code = "from IPython.display import HTML, Markdown, display\ndisplay(HTML('<b>x</b><script>1</script>'))\nMarkdown('*y*')"
+    code = (
+        "from IPython.display import HTML, Markdown, display\n"
+        "display(HTML('<b>x</b><script>1</script>'))\nMarkdown('*y*')"
+    )
     first, second = box.run_code(code).results
     assert (first.html, first.is_main_result) == ("<b>x</b>", False)
     assert (second.markdown, second.is_main_result) == ("*y*", True)
@@ -114,7 +117,8 @@ def test_files_go_in_and_out(box: Sandbox, tmp_path: Path) -> None:
     assert box.upload(b"", "empty.txt") == "empty.txt"
     execution = box.run_code(
         "data = open('in put.csv', 'rb').read()\nimport os\nos.makedirs('deep/er', exist_ok=True)\n"
-        "open('deep/er/out.bin', 'wb').write(data * 2)\nopen('.hidden', 'w').close()\nos.symlink('/etc/passwd', 'link')"
+        "open('deep/er/out.bin', 'wb').write(data * 2)\nopen('.hidden', 'w').close()\n"
+        "os.symlink('/etc/passwd', 'link')"
     )
     assert execution.error is None
     assert execution.files == ("deep/er/out.bin",)

@@ -95,7 +95,10 @@ def test_files_come_in_and_out(below: LocalSandbox) -> None:
 
 
 def test_a_full_disk_ends_the_session() -> None:
-    code = "import time\nfor n in range(40):\n  open(f'f{n}', 'wb').write(b'x' * 2**20)\n  time.sleep(.02)\ntime.sleep(30)"
+    code = (
+        "import time\nfor n in range(40):\n  open(f'f{n}', 'wb').write(b'x' * 2**20)\n  time.sleep(.02)\n"
+        "time.sleep(30)"
+    )
     with LocalSandbox(level="landlock", disk_mb=8, packages=()) as box:
         execution = box.run_code(code)
         assert execution.error is not None

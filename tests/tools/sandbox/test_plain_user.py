@@ -12,7 +12,7 @@ import llama3_tools
 from ...ordinary_user import run_as_ordinary_user
 
 _MODULES = ("test_abuse", "test_lower_level", "test_isolation", "test_limits", "test_lifecycle", "test_files")
-_CHOICE = "test_abuse or test_lower_level or memory_of_many or are_limited or close_leaves or restart or upload_read"
+_CHOICE = "test_abuse or test_lower_level or memory_of_many or are_limited or close_leaves or restart"
 
 
 @pytest.mark.timeout(600)

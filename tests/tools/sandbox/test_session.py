@@ -181,3 +181,44 @@ squares
 def test_a_forked_child_does_not_answer(box: LocalSandbox) -> None:
     box.run_code("import os\npid = os.fork()\nif pid: os.waitpid(pid, 0)")
     assert box.run_code("pid > 0").text == "True"
+
+
+def test_figures_as_svg() -> None:
+    with LocalSandbox(figures=["svg"], packages=["matplotlib"]) as box:
+        code = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
+        (result,) = box.run_code(code, timeout=90).results
+        assert result.formats() == ("text", "svg")
+        assert (result.svg or "").startswith("<svg")
+        assert "<path" in (result.svg or "")
+    with pytest.raises(ValueError, match="gif"):
+        LocalSandbox(figures=["gif"])  # type: ignore[list-item]
+
+
+def test_forms_by_mime_type(box: LocalSandbox) -> None:
+    code = "display({'text/html': '<b>x</b>', 'application/x-own': {'a': [1]}}, raw=True)"
+    (result,) = box.run_code(code).results
+    assert (result.html, result.extra) == ("<b>x</b>", {"application/x-own": {"a": [1]}})
+
+
+def test_a_session_without_memory_can_be_freed() -> None:
+    with LocalSandbox(memory_mb=200, packages=()) as box:
+        error = box.run_code("x = []\nwhile True: x.append(bytearray(2**20))").error
+        assert error is not None
+        assert error.name == "MemoryError"
+        assert box.run_code("del x; 6 * 7").text == "42"
+        assert box.run_code("len(bytearray(50 * 2**20))").text == str(50 * 2**20)
+
+
+def test_pages_that_processes_share_count_once() -> None:
+    code = """
+import os, time
+shared = bytearray(b"x") * (90 * 2**20)
+pids = []
+for _ in range(3):
+    pids.append(os.fork())
+    if pids[-1] == 0:
+        time.sleep(1.5); os._exit(0)
+[os.waitpid(pid, 0)[1] for pid in pids]
+"""
+    with LocalSandbox(memory_mb=200, packages=()) as box:
+        assert box.run_code(code).text == "[0, 0, 0]"

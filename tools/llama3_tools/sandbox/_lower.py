@@ -1,7 +1,7 @@
-"""The lower level, for hosts without namespaces: the worker gives up its rights by Landlock and a stricter filter.
+"""The lower level, for hosts without namespaces: the worker gives up its rights by Landlock and a filter.
 
-A folder on the host's disk is what it can write to; the host's own paths are what it reads. What this level does not
-hold is listed in `docs/sandbox.md`.
+A folder on the host's disk is what it can write to; the host's own paths are what it reads. What this level
+does not hold is listed in `docs/sandbox.md`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"
 
 
 def make_folder(plan: Plan) -> Path:
-    """A new folder with all that the worker finds of its own: its sources, links to packages, places to write."""
+    """A new folder with all that is the worker's own: its sources, links to packages, places to write."""
     folder = Path(tempfile.mkdtemp(prefix="llama3-sandbox-"))
     try:
         _fill(folder, plan)
@@ -94,7 +94,7 @@ def settings(plan: Plan, folder: Path, filter_program: bytes, info: int) -> dict
 
 
 def occupied(folder: int, most_entries: int = 20_000) -> int:
-    """Bytes of disk that the files below an open folder take; more than any disk if there are too many to count."""
+    """Bytes of disk that the files below an open folder take; more than any disk has if they are too many."""
     total = 0
     try:
         for _, _, names, fd in os.fwalk(".", dir_fd=folder, follow_symlinks=False):

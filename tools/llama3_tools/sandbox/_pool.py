@@ -18,8 +18,8 @@ _PAUSE_SECONDS = 5.0
 class SandboxPool:
     """Keeps sandboxes ready, so that an agent that needs one does not wait for its start.
 
-    Each sandbox is given out once and belongs to the taker, who closes it: a used one never goes to anybody else.
-    `Agent(sandbox=pool.take)` gives each thread of conversation one of its own.
+    Each sandbox is given out once and belongs to the taker, who closes it: a used one never goes to anybody
+    else. `Agent(sandbox=pool.take)` gives each thread of conversation one of its own.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ class Ends:
     """What the lower level has on the host's disk."""
 
     def close(self) -> None:
-        """Close every descriptor still open, and remove the folder. Nothing of the sandbox may run any more."""
+        """Close every descriptor still open, and remove the folder. Nothing of it may run any more."""
         self.channel.close()
         for fd in {self.stdout, self.stderr, self.info} - {-1}:
             os.close(fd)
@@ -96,7 +96,7 @@ def spawn(launch: Launch) -> tuple[subprocess.Popen[bytes], Ends]:
 
 
 def _bubblewrap(launch: Launch, inner: ExitStack, channel: int, info: int) -> _Command:
-    """bubblewrap with descriptors only: no temporary files, no host paths on its command line, no environment."""
+    """bubblewrap by descriptors only: no temporary files, no host paths to be read, no environment."""
     assert launch.bwrap is not None
     data = {item.path: _memory(inner, item.content) for item in launch.plan.data}
     seccomp = _memory(inner, launch.filter_program)

@@ -182,7 +182,7 @@ class WorkerProcess:
             self.kill("disk")
 
     def _holds_too_much(self) -> bool:
-        """Whether it is too much also when shared pages count once. That takes time to find out: not at every turn."""
+        """Whether it is too much also when shared pages count once. To find out takes time: now and then."""
         began = time.monotonic()
         if began < self._next_look:
             return False

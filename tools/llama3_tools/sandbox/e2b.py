@@ -1,7 +1,7 @@
 """`E2BSandbox`: the same session in a microVM at e2b.dev (`E2B_API_KEY`).
 
-The SDK is imported when a sandbox is made. Answers come from a machine that runs the model's code, so they are
-checked and cleaned like the local sandbox's.
+The SDK is imported when a sandbox is made. Answers come from a machine that runs the model's code, so they
+are checked and cleaned like the local sandbox's.
 """
 
 from __future__ import annotations

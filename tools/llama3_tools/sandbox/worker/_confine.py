@@ -42,7 +42,7 @@ def limit(limits: dict[str, int]) -> None:
 
 @contextmanager
 def with_less_memory() -> Iterator[None]:
-    """Keep some of the address space back, so that a cell which took all leaves enough to run `del x` in the next."""
+    """Keep some of the address space back, so that a cell that took all leaves enough for a `del x`."""
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (min(soft, max(hard - _KEPT_BACK, hard // 2)), hard))

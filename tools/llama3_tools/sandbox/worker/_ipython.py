@@ -67,7 +67,7 @@ class Image(_Displayed):
 
 
 class StandIn(MetaPathFinder, Loader):
-    """Offers the few names that cells use. Put it at the end of `sys.meta_path`: a real IPython comes first."""
+    """Offers the few names that cells use. Put it at the end of `sys.meta_path`: a real one comes first."""
 
     def __init__(self, display: Callable[..., None]) -> None:
         shown = {kind.__name__: kind for kind in (HTML, Markdown, Latex, Math, SVG, JSON, Image)}

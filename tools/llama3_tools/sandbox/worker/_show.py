@@ -1,7 +1,7 @@
 """Values in every form they offer, and the figures that a cell left open.
 
-Everything here calls code of the user's objects: it runs where interrupts are let through, and what it returns is
-made of plain strings, numbers, lists and dicts, whatever the objects claimed to be.
+Everything here calls code of the user's objects: it runs where interrupts are let through, and what it
+returns is made of plain strings, numbers, lists and dicts, whatever the objects claimed to be.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What stands in for a pid namespace: a parent, outside the confinement, that no process can get away from.
 
-Orphans of the sandbox become its children. It ends them all when the worker ends, when the host says so (SIGTERM),
-and when the host is gone (SIGHUP), in which case it removes the folder too. It runs nothing of the user's.
+Orphans of the sandbox become its children. It ends them all when the worker ends, when the host says so
+(SIGTERM), and when the host is gone (SIGHUP), in which case it removes the folder too. It runs nothing of the
+user's.
 """
 
 from __future__ import annotations
