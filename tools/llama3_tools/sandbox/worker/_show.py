@@ -56,7 +56,7 @@ def forms(value: Any) -> Form:
             shown[kind] = offered
     if type(value) in (dict, list) and len(value) <= _MOST_ITEMS and (plain := _plain(value)) is not None:
         shown["json"] = plain
-    if _is_a(value, "pandas", "DataFrame") and (columns := _columns(value)) is not None:
+    if _is_a(source, "pandas", "DataFrame") and (columns := _columns(source)) is not None:
         shown["data"] = columns
     shown.update(_bundle(source))
     return {kind: offer for kind, offer in shown.items() if _size(offer) <= _FORM_LIMIT}
