@@ -83,6 +83,7 @@ def settings(plan: Plan, folder: Path, filter_program: bytes, info: int) -> dict
         "parent": os.getpid(),
         "folder": str(folder),
         "packages": str(folder / "packages"),
+        "boot": str(folder),
         "confine": {
             "landlock": OLDEST_LANDLOCK,
             "filter": b64encode(filter_program).decode(),

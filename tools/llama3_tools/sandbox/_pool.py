@@ -26,7 +26,7 @@ class SandboxPool:
     make
         Makes a sandbox; for example `functools.partial(LocalSandbox, memory_mb=512)`.
     ready
-        How many to keep ready. Each takes some 20 MB of memory while it waits.
+        How many to keep ready. Each takes the memory of an idle Python while it waits.
     """
 
     def __init__(self, make: Callable[[], Sandbox] = LocalSandbox, *, ready: int = 2) -> None:

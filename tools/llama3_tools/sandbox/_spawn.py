@@ -103,9 +103,8 @@ def _bubblewrap(launch: Launch, inner: ExitStack, channel: int, info: int) -> _C
     options = [*launch.plan.options(data), "--seccomp", str(seccomp), "--info-fd", str(info)]
     arguments = _memory(inner, b"".join(os.fsencode(option) + b"\0" for option in options))
     boot = _BOOT.format(place="/opt", module="__main__")
-    worker = _python(
-        launch.plan.interpreter.command, boot, {**_settings(launch, channel), "packages": PACKAGES}
-    )
+    more = {"packages": PACKAGES, "boot": "/opt"}
+    worker = _python(launch.plan.interpreter.command, boot, {**_settings(launch, channel), **more})
     words = ["bwrap", "--args", str(arguments), "--", *worker]
     return _Command(words, launch.bwrap, (seccomp, arguments, *data.values()))
 

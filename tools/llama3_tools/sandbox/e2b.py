@@ -25,7 +25,6 @@ from ._workdir import is_ordinary
 
 _HOME = "/home/user"
 _DEPTH, _MOST_FILES, _LARGEST = 4, 1_000, 1 << 30
-_GRACE_SECONDS = 5.0
 _PLACE = re.compile(r"Cell In\[(\d+)\], line (\d+)(?:, in (\w+))?")
 _SYNTAX_PLACE = re.compile(r" \(\S+\.py, line \d+\)\Z")
 

@@ -26,7 +26,7 @@ def main() -> None:
     if options["uid"] is not None:
         _confine.become(options["uid"])
     _confine.limit(options["limits"])
-    _prepare(options["packages"])
+    _prepare(options["packages"], options["boot"])
     namespaces = "confine" not in options
     if not namespaces:
         _confine.lower(options["confine"])
@@ -45,8 +45,8 @@ def _channel(fd: int) -> socket.socket:
     return socket.socket(fileno=fd)
 
 
-def _prepare(packages: str) -> None:
-    sys.path[:] = ["", *(place for place in sys.path if place != "/opt"), packages]
+def _prepare(packages: str, boot: str) -> None:
+    sys.path[:] = ["", *(place for place in sys.path if place != boot), packages]
     sys.argv[:] = [""]
     for stream in cast("tuple[io.TextIOWrapper, ...]", (sys.stdout, sys.stderr)):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
