@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from llama3_tools.sandbox._watch import descendants
+from llama3_tools.sandbox.worker._watch import descendants
 
 _SETTINGS = (
     "kernel/core_pattern", "kernel/hostname", "kernel/domainname", "kernel/sysrq", "kernel/pid_max",

@@ -103,5 +103,4 @@ def _accounts() -> list[Data]:
 def _worker_sources() -> list[Data]:
     folder = resources.files(__package__) / "worker"
     sources = [place for place in folder.iterdir() if place.name.endswith(".py")]
-    sources.append(resources.files(__package__) / "_watch.py")
     return [Data(f"{WORKER}/{place.name}", place.read_bytes()) for place in sources]

@@ -58,7 +58,7 @@ def _is_png(data: bytes) -> bool:
     if not data.startswith(_PNG) or not data.endswith(_PNG_END) or data[12:16] != b"IHDR":
         return False
     width, height = struct.unpack_from(">II", data, 16)
-    return 0 < width * height <= _MOST_PIXELS
+    return 0 < int(width * height) <= _MOST_PIXELS
 
 
 def _is_jpeg(data: bytes) -> bool:

@@ -19,8 +19,8 @@ from ._lower import occupied
 from ._proof import prove
 from ._spawn import Ends, Launch, read_init_pid, spawn
 from ._text import one_line
-from ._watch import children, held, resident
 from ._workdir import WorkDirectory
+from .worker._watch import children, held, resident
 
 _START_SECONDS = 20.0
 _POLL_SECONDS = 0.05

@@ -209,7 +209,7 @@ class E2BSandbox(Session):
         self._codes: dict[int, str] = {}
         self._stamps: Stamps = {}
         self._extended = time.monotonic()
-        self._context: Any = None
+        self._context = None
 
     def _stay_alive(self) -> None:
         """The service counts from the last extension, not from the last call."""
