@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from llama3_tools.gate import _codeshield, _engine, _fragments, _text
+from llama3_tools.gate._cell import Cell
 from llama3_tools.gate._checks import CHECKS
 from llama3_tools.gate._policy import Policy
-from llama3_tools.gate._resolve import TooComplexError, Values
+from llama3_tools.gate._resolve import TooComplexError
 from llama3_tools.gate._rules import found, threat
-from llama3_tools.gate._syntax import Cell, scan_tree
+from llama3_tools.gate._syntax import scan_tree
 from llama3_tools.gate._types import SEVERITY, Decision, Finding, GateUnavailable, Verdict
+from llama3_tools.gate._values import Values
 
 _CACHED = 512
 _MOST_NAMES = 5000
