@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from llama3_tools.gate import _codeshield, _engine, _fragments, _text
+from llama3_tools.gate import _codeshield, _engine, _fragments, _prescan, _text
 from llama3_tools.gate._cell import Cell
 from llama3_tools.gate._checks import CHECKS
 from llama3_tools.gate._policy import Policy
@@ -66,8 +66,8 @@ class CodeGate:
     """Scans code: Code Shield's rules, and layers of our own on the text and on the syntax tree.
 
     The layers that ran are named in `Verdict.layers`: `text`, `syntax` (or `fragments` for text that is not
-    Python), `codeshield-regex`, and `codeshield-semgrep`, which only starts when Code Shield's own prescan
-    asks for it (for long code: unless that is blocked already). Before the first scan, and again whenever one
+    Python), `codeshield-regex`, and `codeshield-semgrep`, which only starts where Code Shield's own prescan
+    asks for it and one of its rules could match (in long code: unless that is blocked already). Before the first scan, and again whenever one
     of the files involved changes, each layer must catch a canary; until it does, every verdict is "block". A
     gate may be used from several threads.
 
@@ -173,16 +173,19 @@ class CodeGate:
     ) -> tuple[list[Finding], tuple[str, ...]]:
         findings = [*_text.scan_text(code), *machinery.rules.scan(code, _fragments.masked(code))]
         layers = ["text", "codeshield-regex"]
+        wanted = machinery.rules.wanted(code)
         tree = _fragments.parse(code)
         if tree is not None:
             cell = Cell(tree, state.names)
             findings += scan_tree(cell, CHECKS)
             state.learn(cell.resolve.bound)
             layers.append("syntax")
+            may_match = bool(wanted) and _prescan.may_match(cell, wanted)
         else:
             findings += _scan_fragments(code, state.names)
             layers.append("fragments")
-        if machinery.rules.wants_semgrep(code) and not self._is_settled(code, findings):
+            may_match = bool(wanted)
+        if may_match and not self._is_settled(code, findings):
             findings += self._semgrep_findings(code, machinery)
             layers.append("codeshield-semgrep")
         return findings, tuple(layers)
@@ -225,7 +228,8 @@ class CodeGate:
         for layer, canary, rule in _CANARIES:
             if rule not in {finding.rule for finding in _canary_findings(layer, canary, rules)}:
                 raise GateUnavailable(f"the layer {layer!r} missed its canary")
-        if not rules.wants_semgrep(_engine.CANARY):
+        canary = Cell(ast.parse(_engine.CANARY), {})
+        if not _prescan.may_match(canary, rules.wanted(_engine.CANARY) & {_engine.CANARY_RULE}):
             raise GateUnavailable("the prescan of `codeshield` missed its canary")
         _engine.run_semgrep("", binary=binary, rules=rules.semgrep, time_limit=self._time_limit)
         return _Machinery(binary, rules, files, stamp)

@@ -152,7 +152,9 @@ def judge_read(cell: Cell, node: ast.Call, names: set[str]) -> Iterator[Report]:
     for text in sorted(texts | heads):
         if len(text) < 300 and "\n" not in text and _paths.is_secret(text):
             yield Report("credentials.file", node.lineno, shown)
-        elif (_paths.is_web(text) and _reads(node, names)) or ("://" in text and _asks(names) and _paths.names_web(text)):
+        elif (_paths.is_web(text) and _reads(node, names)) or (
+            "://" in text and _asks(names) and _paths.names_web(text)
+        ):
             yield Report("network.url", node.lineno, shown)
 
 

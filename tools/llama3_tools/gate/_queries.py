@@ -10,7 +10,20 @@ from llama3_tools.gate._cell import Cell, Report, attribute_of
 from llama3_tools.gate._values import Built
 
 _QUERIES = frozenset(
-    ["execute", "executemany", "executescript", "read_sql", "read_sql_query", "raw", "sql", "query", "fetch", "fetchrow", "fetchval", "from_query"]
+    [
+        "execute",
+        "executemany",
+        "executescript",
+        "read_sql",
+        "read_sql_query",
+        "raw",
+        "sql",
+        "query",
+        "fetch",
+        "fetchrow",
+        "fetchval",
+        "from_query",
+    ]
 )
 _MAKERS = frozenset({"sqlalchemy.text", "sqlalchemy.sql.text", "sqlalchemy.sql.expression.text"})
 _SQL = re.compile(

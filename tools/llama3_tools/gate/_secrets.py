@@ -32,7 +32,29 @@ _PLACEHOLDER = re.compile(
     r"(your|example|xxx|<|\*\*|change_?me|placeholder|dummy|redacted|todo|\s|\.\.\.)", re.IGNORECASE
 )
 _WORDS = frozenset(
-    ["pass", "password", "passwd", "pwd", "secret", "token", "string", "text", "str", "none", "null", "true", "false", "hidden", "user", "username", "root", "postgres", "mysql", "guest", "test"]
+    [
+        "pass",
+        "password",
+        "passwd",
+        "pwd",
+        "secret",
+        "token",
+        "string",
+        "text",
+        "str",
+        "none",
+        "null",
+        "true",
+        "false",
+        "hidden",
+        "user",
+        "username",
+        "root",
+        "postgres",
+        "mysql",
+        "guest",
+        "test",
+    ]
 )
 
 

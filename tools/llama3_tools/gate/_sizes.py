@@ -31,7 +31,19 @@ _DIMENSIONS = frozenset(
     {"numpy.random.rand", "numpy.random.randn", "torch.rand", "torch.randn", "torch.zeros", "torch.ones"}
 )
 _SIZED = frozenset(
-    ["normal", "random", "uniform", "integers", "standard_normal", "choice", "randint", "binomial", "poisson", "exponential", "random_sample"]
+    [
+        "normal",
+        "random",
+        "uniform",
+        "integers",
+        "standard_normal",
+        "choice",
+        "randint",
+        "binomial",
+        "poisson",
+        "exponential",
+        "random_sample",
+    ]
 )
 _SLOW_PATTERN = re.compile(r"\((?:\?:)?(?:\[[^\]]{1,40}\]|\\?[\w.])[+*]\)[+*]")
 
@@ -44,7 +56,9 @@ def check_size(cell: Cell, node: ast.AST) -> Iterator[Report]:
     elif isinstance(node, ast.Call):
         names = set(cell.resolve.names(node.func))
         names |= {node.func.id} if isinstance(node.func, ast.Name) else set()
-        if _items(cell, node, names) > _MOST_ITEMS or (names & {"math.factorial"} and _number(cell, node.args[:1]) > _MOST_FACTORIAL):
+        if _items(cell, node, names) > _MOST_ITEMS or (
+            names & {"math.factorial"} and _number(cell, node.args[:1]) > _MOST_FACTORIAL
+        ):
             yield Report("resource.memory", node.lineno)
         elif attribute_of(node) in {"truncate", "seek"} and _number(cell, node.args[:1]) > _LARGEST_FILE:
             yield Report("resource.disk", node.lineno, attribute_of(node))
