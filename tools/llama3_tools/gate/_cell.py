@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -27,6 +28,20 @@ class Cell:
         self.nodes = list(ast.walk(tree))
         self.parents = {id(child): node for node in self.nodes for child in ast.iter_child_nodes(node)}
         self.resolve = Resolver(self.nodes, carried)
+
+    @functools.cached_property
+    def shared(self) -> frozenset[str]:
+        """Names that functions set from within, so that anything may change them at any time."""
+        declared = (node for node in self.nodes if isinstance(node, ast.Global | ast.Nonlocal))
+        return frozenset(name for node in declared for name in node.names)
+
+    @functools.cached_property
+    def built(self) -> frozenset[str]:
+        """Names given text that is put together, be it of constants."""
+        assigned = (node for node in self.nodes if isinstance(node, ast.Assign) and is_built(node.value))
+        return frozenset(
+            target.id for node in assigned for target in node.targets if isinstance(target, ast.Name)
+        )
 
     def parent(self, node: ast.AST) -> ast.AST | None:
         """The node that holds `node`."""
@@ -61,6 +76,11 @@ class Cell:
 
 
 Check = Callable[[Cell, ast.AST], Iterator[Report]]
+
+
+def is_built(node: ast.AST) -> bool:
+    """Whether text may be put together here."""
+    return isinstance(node, ast.BinOp | ast.JoinedStr | ast.Call)
 
 
 def is_true(values: Values) -> bool:

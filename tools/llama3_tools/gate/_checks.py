@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from llama3_tools.gate import _calls, _crypto, _loops, _secrets, _sizes, _syntax
+from llama3_tools.gate import _calls, _crypto, _loops, _recursion, _secrets, _sizes, _syntax
 from llama3_tools.gate._cell import Check
 
 CHECKS: Mapping[type[ast.AST], tuple[Check, ...]] = MappingProxyType(
@@ -23,14 +23,15 @@ CHECKS: Mapping[type[ast.AST], tuple[Check, ...]] = MappingProxyType(
         ast.ListComp: (_loops.check_consumer,),
         ast.SetComp: (_loops.check_consumer,),
         ast.DictComp: (_loops.check_consumer,),
-        ast.FunctionDef: (_loops.check_recursion, _crypto.check_randomness),
+        ast.FunctionDef: (_recursion.check_recursion, _crypto.check_randomness),
         ast.Assign: (
             _secrets.check_secret,
             _crypto.check_settings,
             _crypto.check_randomness,
-            _loops.check_recursion,
+            _recursion.check_recursion,
         ),
         ast.AnnAssign: (_secrets.check_secret, _crypto.check_randomness),
+        ast.AugAssign: (_crypto.check_randomness,),
         ast.NamedExpr: (_secrets.check_secret,),
         ast.keyword: (_secrets.check_secret, _crypto.check_randomness),
         ast.Dict: (_secrets.check_secret,),

@@ -89,7 +89,8 @@ def check_randomness(cell: Cell, node: ast.AST) -> Iterator[Report]:
                 "random.SystemRandom"
             ):
                 continue
-            if _SECRET.search(name) or (re.search(r"(^|_)token$", name, re.IGNORECASE) and short in _BITS):
+            grown = short in _BITS or isinstance(node, ast.AugAssign)
+            if _SECRET.search(name) or (grown and re.search(r"(^|_)token$", name, re.IGNORECASE)):
                 yield Report("crypto.random", call.lineno, function)
                 return
 
@@ -98,7 +99,7 @@ def _named(node: ast.AST) -> tuple[str, ast.AST | None]:
     """What a value is called, and the value."""
     if isinstance(node, ast.Assign):
         return _target(node.targets[0]), node.value
-    if isinstance(node, ast.AnnAssign):
+    if isinstance(node, ast.AnnAssign | ast.AugAssign):
         return _target(node.target), node.value
     if isinstance(node, ast.keyword):
         return node.arg or "", node.value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable
 
 from llama3_tools.gate import _numbers, _texts
@@ -17,6 +18,7 @@ from llama3_tools.gate._values import (
     Const,
     Made,
     Reader,
+    Ref,
     Row,
     Table,
     Unknown,
@@ -27,6 +29,7 @@ from llama3_tools.gate._values import (
     text_of,
 )
 
+_MAXSIZE = frozenset({Ref("sys.maxsize")})
 _LOOKUPS = frozenset({"globals", "locals", "vars"})
 
 
@@ -60,7 +63,8 @@ def _name(reader: Reader, node: ast.Name) -> Values:
 
 
 def _attribute(reader: Reader, node: ast.Attribute) -> Values:
-    return member(reader(node.value), node.attr)
+    values = member(reader(node.value), node.attr)
+    return frozenset({Const(sys.maxsize)}) if values == _MAXSIZE else values
 
 
 def _walrus(reader: Reader, node: ast.NamedExpr | ast.Await | ast.Starred) -> Values:
@@ -120,10 +124,22 @@ def _combine(operator: ast.operator, left: Value, right: Value) -> Value:
         )
     if isinstance(operator, ast.Mod) and not _is_number(left):
         return _texts.interpolated(left, right)
+    if isinstance(operator, ast.Mult) and not _is_number(left):
+        return _repeated(left, right)
     if _is_number(left) and _is_number(right):
         value = _numbers.fold(operator, _number(left), _number(right))
         return Unknown() if value is None else Const(value)
     return _texts.concatenated(left, right) if isinstance(operator, ast.Add) else Unknown()
+
+
+def _repeated(left: Value, right: Value) -> Value:
+    """`left * right` of a text or a row; so many of the same are as good as one."""
+    if isinstance(left, Row):
+        return left
+    text, times = text_of(left), _number(right) if _is_number(right) else 1
+    if text is None or len(text) * times > LONGEST_TEXT:
+        return Unknown()
+    return Const(text * int(times))
 
 
 def _is_number(value: Value) -> bool:

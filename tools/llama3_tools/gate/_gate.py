@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextlib
 import hashlib
 import threading
 import time
@@ -11,16 +12,21 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from llama3_tools.gate import _codeshield, _engine, _fragments, _prescan, _text
 from llama3_tools.gate._cell import Cell
 from llama3_tools.gate._checks import CHECKS
+from llama3_tools.gate._guard import guarded_function, guarded_tool
 from llama3_tools.gate._policy import Policy
 from llama3_tools.gate._resolve import TooComplexError
 from llama3_tools.gate._rules import found, threat
 from llama3_tools.gate._syntax import scan_tree
-from llama3_tools.gate._types import SEVERITY, Decision, Finding, GateUnavailable, Verdict
+from llama3_tools.gate._types import SEVERITY, CodeBlocked, Decision, Finding, GateUnavailable, Verdict
 from llama3_tools.gate._values import Values
+from llama3_tools.gate._watch import Watch
+
+Tool = TypeVar("Tool", bound=Any)
 
 _CACHED = 512
 _MOST_NAMES = 5000
@@ -67,9 +73,9 @@ class CodeGate:
 
     The layers that ran are named in `Verdict.layers`: `text`, `syntax` (or `fragments` for text that is not
     Python), `codeshield-regex`, and `codeshield-semgrep`, which only starts where Code Shield's own prescan
-    asks for it and one of its rules could match (in long code: unless that is blocked already). Before the first scan, and again whenever one
-    of the files involved changes, each layer must catch a canary; until it does, every verdict is "block". A
-    gate may be used from several threads.
+    asks for it and one of its rules could match (in long code: unless that is blocked already). Before the
+    first scan, and again whenever one of the files involved changes, each layer must catch a canary; until it
+    does, every verdict is "block". A gate may be used from several threads.
 
     Args:
         policy: "standard", "strict", or a `Policy`.
@@ -109,7 +115,7 @@ class CodeGate:
         start = time.perf_counter()
         try:
             data = code.encode("utf-8")
-        except UnicodeEncodeError:
+        except (UnicodeEncodeError, AttributeError):
             return _refusal(found("gate.text", 0), "", start)
         digest = hashlib.sha256(data).hexdigest()
         if len(data) > self._policy.max_bytes:
@@ -139,6 +145,32 @@ class CodeGate:
             self._ready()
         return (*(layer for layer, _, _ in _CANARIES), "codeshield-semgrep")
 
+    def guard(self, tool: Tool, argument: str = "code") -> Tool:
+        """`tool`, which from now on runs only if the gate does not block what it is given as `argument`.
+
+        Args:
+            tool: a function, sync or async, or a LangChain tool made of functions, as MCP adapters make them.
+            argument: the name of the argument that holds Python code.
+
+        Raises:
+            ValueError: if it has no such argument.
+        """
+        session = f"tool {getattr(tool, 'name', getattr(tool, '__name__', tool))}"
+
+        def check(code: object) -> None:
+            verdict = self.scan(code, session=session)  # type: ignore[arg-type] # what is no text is blocked
+            if verdict.decision == "block":
+                raise CodeBlocked(verdict)
+
+        if hasattr(tool, "args_schema"):
+            return cast("Tool", guarded_tool(tool, argument, check))  # type: ignore[arg-type]
+        return cast("Tool", guarded_function(tool, argument, check))  # type: ignore[type-var]
+
+    def watch(self, *, session: str = "default") -> Watch:
+        """Something to feed code to while it is being written; proves the gate in the meantime."""
+        threading.Thread(target=self._prepare, name="gate", daemon=True).start()
+        return Watch(lambda code: self._early(code, session))
+
     def forget(self, session: str = "default") -> None:
         """Drop the names of a session, after its interpreter was restarted."""
         with self._lock:
@@ -154,6 +186,30 @@ class CodeGate:
             self._cache.clear()
             self._seen.clear()
 
+    def _prepare(self) -> None:
+        with contextlib.suppress(GateUnavailable), self._lock:  # the scan that follows says so
+            self._ready()
+
+    def _early(self, code: str, session: str) -> Verdict | None:
+        """What the quick layers block in `code`. Nothing is learnt from it."""
+        start = time.perf_counter()
+        if len(code) > self._policy.max_bytes:
+            return None
+        try:
+            # No lock: whoever writes the code does not wait for a scan, and names are only read.
+            known = self._sessions.get(session)
+            cell = Cell(ast.parse(code), known.names if known else {})
+            kept = self._decided([*_text.scan_text(code), *scan_tree(cell, CHECKS)])
+        except Exception:  # noqa: BLE001 - an early look that fails says nothing; the scan that follows decides
+            return None
+        if _worst(kept) != "block":
+            return None
+        digest = hashlib.sha256(code.encode("utf-8", "replace")).hexdigest()
+        return Verdict("block", kept, ("text", "syntax"), time.perf_counter() - start, digest)
+
+    def _decided(self, findings: list[Finding]) -> tuple[Finding, ...]:
+        return tuple(decided for finding in _merged(findings) if (decided := self._policy.apply(finding)))
+
     def _scan(self, code: str, digest: str, session: str, start: float) -> Verdict:
         machinery = self._ready()
         state = self._sessions.setdefault(session, _Session())
@@ -161,7 +217,7 @@ class CodeGate:
         if cached is not None:
             return Verdict(cached.decision, cached.findings, cached.layers, 0.0, digest)
         findings, layers = self._run_layers(code, machinery, state)
-        kept = tuple(decided for finding in _merged(findings) if (decided := self._policy.apply(finding)))
+        kept = self._decided(findings)
         verdict = Verdict(_worst(kept), kept[:_MOST_FINDINGS], layers, time.perf_counter() - start, digest)
         self._cache[digest, session, state.revision] = verdict
         while len(self._cache) > _CACHED:

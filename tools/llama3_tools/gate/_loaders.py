@@ -14,7 +14,10 @@ def judge_loaders(cell: Cell, node: ast.Call, names: set[str]) -> Iterator[Repor
     """Pickles inside arrays and checkpoints, YAML with tags, XML with entities."""
     given = cell.given(node)
     attribute = attribute_of(node)
-    if is_true(given.get("allow_pickle", frozenset())) and not attribute.startswith("save"):
+    unpickles = given.get("allow_pickle", frozenset())
+    if names & {"numpy.load"}:
+        unpickles = cell.argument(node, 2, "allow_pickle")
+    if is_true(unpickles) and not attribute.startswith("save"):
         name = min((name for name in names if "()" not in name), default=attribute or "This")
         yield Report("deserialise.pickle", node.lineno, name)
     if names & {"torch.load"} and not is_true(given.get("weights_only", frozenset())):

@@ -106,11 +106,11 @@ def leads_to_danger(name: str) -> bool:
 
 # Module names that are just as likely a variable when nothing imports them.
 _AMBIGUOUS = words(
-    "code sh imp dns wget redis kafka commands resource signal platform types crontab fabric "
-    "pip nice mechanize twisted tornado kaggle wikipedia datasets grpc pika treq nmap Crypto gc "
-    "inspect docker invoke bottle discord telegram cohere groq stripe minio mysql google newspaper cython Cython "
-    "clr weave keystone pwd netrc prctl crypt evaluate statsmodels spacy sklearn keras transformers azure snowflake "
-    "cassandra"
+    "code sh imp dns wget redis kafka commands resource signal platform types crontab fabric pip nice "
+    "mechanize twisted tornado kaggle wikipedia datasets grpc pika treq nmap Crypto gc inspect docker "
+    "invoke bottle discord telegram cohere groq stripe minio mysql google newspaper cython Cython clr "
+    "weave keystone pwd netrc prctl crypt evaluate statsmodels spacy sklearn keras transformers azure "
+    "snowflake cassandra"
 )
 
 # What a name means that nothing in sight binds: a fragment is read as if its usual imports were there.

@@ -93,9 +93,11 @@ def judge_write(cell: Cell, node: ast.Call, names: set[str]) -> Iterator[Report]
 
 def _written(cell: Cell, node: ast.Call, names: set[str]) -> Iterator[tuple[str, Values]]:
     """Each path the call writes to, and the name of the writer."""
-    name, resolve = min(names, default=""), cell.resolve
+    name = min(names, default="")
+    if names & _MOVERS:
+        yield name, cell.argument(node, 0, "src")
     if names & (_MOVERS | _COPIERS):
-        yield from ((name, resolve(argument)) for argument in node.args[0 if names & _MOVERS else 1 : 2])
+        yield name, cell.argument(node, 1, "dst")
     if names & _MAKERS and (names & _ALWAYS or _writes(cell, node)):
         yield name, cell.argument(node, 0, "filename", "name", "file", "database")
     if names & _OPENERS and _writes(cell, node):
@@ -187,9 +189,12 @@ def judge_permissions(cell: Cell, node: ast.Call, names: set[str]) -> Iterator[R
         mode = cell.argument(node, 1, "mode")
         if not (node.args and is_local(cell, node.args[0])) or _gives_away(mode):
             yield Report("privilege.change", node.lineno, "os.chmod")
-    elif isinstance(node.func, ast.Attribute) and node.func.attr == "chmod":
-        if not is_local(cell, node.func.value) or _gives_away(cell.argument(node, 0, "mode")):
-            yield Report("privilege.change", node.lineno, "chmod")
+    elif (
+        isinstance(node.func, ast.Attribute)
+        and node.func.attr == "chmod"
+        and (not is_local(cell, node.func.value) or _gives_away(cell.argument(node, 0, "mode")))
+    ):
+        yield Report("privilege.change", node.lineno, "chmod")
 
 
 def _gives_away(modes: Values) -> bool:

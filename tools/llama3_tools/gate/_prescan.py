@@ -1,8 +1,8 @@
 """Whether one of Code Shield's semgrep rules could match, so that the engine starts only where it can.
 
 Their own prescan is a regular expression on the text, which `model.eval()`, `asyncio.run(main())` and
-`cursor.execute("SELECT 1")` satisfy. Where there is a tree, each rule also has a condition here that everything
-it matches fulfils. A rule that is not known here is decided by its regular expression alone.
+`cursor.execute("SELECT 1")` satisfy. Where there is a tree, each rule also has a condition here that
+everything it matches fulfils. A rule that is not known here is decided by its regular expression alone.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import ast
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
-from llama3_tools.gate._cell import Cell
+from llama3_tools.gate._cell import Cell, is_built
 
 Condition = Callable[[Cell, ast.Call, frozenset[str]], bool]
 """Of a call, given the last parts of the names that it goes by."""
@@ -63,22 +63,7 @@ def _executes_built_text(cell: Cell, node: ast.Call, last: frozenset[str]) -> bo
     if last.isdisjoint({"execute", "execute_many", "executemany"}) or not node.args:
         return False
     query = node.args[0]
-    return _is_built(query) or (isinstance(query, ast.Name) and query.id in _built_names(cell))
-
-
-def _is_built(node: ast.AST | None) -> bool:
-    """Whether text is put together here, be it of constants."""
-    return isinstance(node, ast.BinOp | ast.JoinedStr | ast.Call)
-
-
-def _built_names(cell: Cell) -> set[str]:
-    return {
-        target.id
-        for node in cell.nodes
-        if isinstance(node, ast.Assign) and _is_built(node.value)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
+    return is_built(query) or (isinstance(query, ast.Name) and query.id in cell.built)
 
 
 _CONDITIONS: Mapping[str, Condition] = MappingProxyType(

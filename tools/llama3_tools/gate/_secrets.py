@@ -29,7 +29,8 @@ _KEY = re.compile(
     re.IGNORECASE,
 )
 _PLACEHOLDER = re.compile(
-    r"(your|example|xxx|<|\*\*|change_?me|placeholder|dummy|redacted|todo|\s|\.\.\.)", re.IGNORECASE
+    r"(?<![a-z0-9])(your|example|xxx|change_?me|placeholder|dummy|redacted|todo)|<|\*\*|\s|\.\.\.",
+    re.IGNORECASE,
 )
 _WORDS = frozenset(
     [

@@ -50,23 +50,27 @@ _SLOW_PATTERN = re.compile(r"\((?:\?:)?(?:\[[^\]]{1,40}\]|\\?[\w.])[+*]\)[+*]")
 
 def check_size(cell: Cell, node: ast.AST) -> Iterator[Report]:
     """Sequences repeated, numbers raised, arrays and files made beyond any memory."""
-    if isinstance(node, ast.BinOp):
-        if _is_too_big(cell, node):
-            yield Report("resource.memory", node.lineno)
-    elif isinstance(node, ast.Call):
-        names = set(cell.resolve.names(node.func))
-        names |= {node.func.id} if isinstance(node.func, ast.Name) else set()
-        if _items(cell, node, names) > _MOST_ITEMS or (
-            names & {"math.factorial"} and _number(cell, node.args[:1]) > _MOST_FACTORIAL
-        ):
-            yield Report("resource.memory", node.lineno)
-        elif attribute_of(node) in {"truncate", "seek"} and _number(cell, node.args[:1]) > _LARGEST_FILE:
-            yield Report("resource.disk", node.lineno, attribute_of(node))
-        elif "os.truncate" in names and _number(cell, node.args[1:2]) > _LARGEST_FILE:
-            yield Report("resource.disk", node.lineno, "os.truncate")
-        elif any(name.startswith("re.") for name in names) and node.args:
-            if any(map(_SLOW_PATTERN.search, texts_of(cell.resolve(node.args[0])))):
-                yield Report("resource.pattern", node.lineno)
+    if isinstance(node, ast.BinOp) and _is_too_big(cell, node):
+        yield Report("resource.memory", node.lineno)
+    if not isinstance(node, ast.Call):
+        return
+    names = set(cell.resolve.names(node.func))
+    names |= {node.func.id} if isinstance(node.func, ast.Name) else set()
+    if _items(cell, node, names) > _MOST_ITEMS:
+        yield Report("resource.memory", node.lineno)
+    if names & {"math.factorial"} and _number(cell, node.args[:1]) > _MOST_FACTORIAL:
+        yield Report("resource.memory", node.lineno)
+    if attribute_of(node) in {"truncate", "seek"} and _number(cell, node.args[:1]) > _LARGEST_FILE:
+        yield Report("resource.disk", node.lineno, attribute_of(node))
+    if "os.truncate" in names and _number(cell, node.args[1:2]) > _LARGEST_FILE:
+        yield Report("resource.disk", node.lineno, "os.truncate")
+    if any(name.startswith("re.") for name in names) and _is_slow(cell, node.args[:1]):
+        yield Report("resource.pattern", node.lineno)
+
+
+def _is_slow(cell: Cell, pattern: list[ast.expr]) -> bool:
+    """Whether a pattern repeats what is itself repeated without bound, and nothing else."""
+    return any(_SLOW_PATTERN.search(text) for node in pattern for text in texts_of(cell.resolve(node)))
 
 
 def _is_too_big(cell: Cell, node: ast.BinOp) -> bool:

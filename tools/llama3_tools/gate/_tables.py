@@ -1,7 +1,7 @@
 """Which dotted names are dangerous, and under which rule. Data only.
 
-`f()` in a name is what calling `f` returns, `x[]` a part of `x`; such names count as they stand, all others with
-everything below them.
+`f()` in a name is what calling `f` returns, `x[]` a part of `x`; such names count as they stand, all others
+with everything below them.
 """
 
 from __future__ import annotations
@@ -27,25 +27,32 @@ _FETCHED = (
 )
 _KERAS_DATA = "mnist fashion_mnist cifar10 cifar100 imdb reuters boston_housing california_housing"
 _DOWNLOADERS = (
-    "gensim.downloader spacy.cli.download statsmodels.api.datasets.get_rdataset statsmodels.datasets.get_rdataset "
-    "ucimlrepo.fetch_ucirepo sentence_transformers.SentenceTransformer transformers.pipeline evaluate.load "
-    "torch.hub.load torch.utils.model_zoo keras.utils.get_file nltk.downloader tensorflow_datasets.load"
+    "gensim.downloader spacy.cli.download statsmodels.api.datasets.get_rdataset "
+    "statsmodels.datasets.get_rdataset ucimlrepo.fetch_ucirepo "
+    "sentence_transformers.SentenceTransformer transformers.pipeline evaluate.load torch.hub.load "
+    "torch.utils.model_zoo keras.utils.get_file nltk.downloader tensorflow_datasets.load"
 )
-_PASSWORD_LISTS = "pwd.getpwall pwd.getpwnam pwd.getpwuid netrc.netrc secretstorage.dbus_init win32cred"
+_PASSWORD_LISTS = (
+    "google.colab.userdata pwd.getpwall pwd.getpwnam pwd.getpwuid netrc.netrc secretstorage.dbus_init "
+    "win32cred"
+)
 _UNPICKLERS = (
-    "dill.load_module pickle.loads cloudpickle.Unpickler joblib.numpy_pickle.load sklearn.externals.joblib.load "
-    "jsonpickle.loads jsonpickle.Unpickler keras.saving.load_model keras.saving.saving_api.load_model "
-    "keras.layers.Lambda.from_config pandas.compat.pickle_compat.load klepto.archives"
+    "dill.load_module pickle.loads cloudpickle.Unpickler joblib.numpy_pickle.load "
+    "sklearn.externals.joblib.load jsonpickle.loads jsonpickle.Unpickler keras.saving.load_model "
+    "keras.saving.saving_api.load_model keras.layers.Lambda.from_config "
+    "pandas.compat.pickle_compat.load klepto.archives"
 )
 _LIBRARY_LOADERS = (
     "mmap.PROT_EXEC torch.ops.load_library torch.classes.load_library torch.utils.cpp_extension "
-    "tensorflow.load_op_library tensorflow.load_library sys.setdlopenflags importlib.machinery.ExtensionFileLoader"
+    "tensorflow.load_op_library tensorflow.load_library sys.setdlopenflags "
+    "importlib.machinery.ExtensionFileLoader"
 )
 _WEAK_HASHES = (
     "Crypto.Hash.MD2 Crypto.Hash.SHA Crypto.Hash.RIPEMD cryptography.hazmat.primitives.hashes.MD4 "
     "passlib.hash.md5_crypt passlib.hash.des_crypt passlib.hash.sha1_crypt passlib.hash.apr_md5_crypt "
-    "passlib.hash.lmhash passlib.hash.nthash passlib.hash.ldap_md5 passlib.hash.ldap_sha1 passlib.hash.plaintext "
-    "passlib.hash.hex_md5 passlib.hash.hex_sha1 passlib.hash.mysql323 crypt.crypt"
+    "passlib.hash.lmhash passlib.hash.nthash passlib.hash.ldap_md5 passlib.hash.ldap_sha1 "
+    "passlib.hash.plaintext passlib.hash.hex_md5 passlib.hash.hex_sha1 passlib.hash.mysql323 "
+    "crypt.crypt"
 )
 _CIPHERS = "cryptography.hazmat.primitives.ciphers"
 _WEAK_CIPHERS = " ".join(
@@ -143,19 +150,19 @@ EXACT: dict[str, str] = {
 }
 
 _NETWORK = (
-    "socket socketserver requests httpx aiohttp urllib3 urllib.request urllib2 http.client "
-    "http.server httplib2 ftplib smtplib smtpd telnetlib telnetlib3 poplib imaplib nntplib "
-    "xmlrpc websocket websockets paramiko fabric asyncssh pycurl wget scapy boto3 botocore "
-    "pymysql psycopg2 psycopg pymongo redis kafka pika grpc zmq twisted tornado flask fastapi "
-    "uvicorn selenium playwright scrapy yfinance pandas_datareader openai anthropic "
-    "huggingface_hub webbrowser mechanize requests_html treq asyncore asynchat nmap dns "
-    "smbclient ldap3 gdown kaggle wikipedia kagglehub wbdata fredapi alpha_vantage ccxt tweepy praw "
-    "googlemaps gspread pysftp socketio mysql MySQLdb asyncpg aiomysql aiopg oracledb cx_Oracle snowflake "
-    "google.cloud google.generativeai azure.storage minio elasticsearch opensearchpy cassandra neo4j pyhive "
-    "influxdb influxdb_client ntplib speedtest pysnmp netmiko slack_sdk telegram discord twilio sendgrid cohere groq "
-    "mistralai ollama litellm pytube yt_dlp newspaper feedparser http.cookiejar aiofiles.os.sendfile "
-    "geopy.geocoders sshtunnel impacket asyncio.streams pyppeteer requests_futures requests_cache "
-    "bottle sanic cherrypy gunicorn waitress hypercorn"
+    "socket socketserver requests httpx aiohttp urllib3 urllib.request urllib2 http.client http.server "
+    "httplib2 ftplib smtplib smtpd telnetlib telnetlib3 poplib imaplib nntplib xmlrpc websocket "
+    "websockets paramiko fabric asyncssh pycurl wget scapy boto3 botocore pymysql psycopg2 psycopg "
+    "pymongo redis kafka pika grpc zmq twisted tornado flask fastapi uvicorn selenium playwright scrapy "
+    "yfinance pandas_datareader openai anthropic huggingface_hub webbrowser mechanize requests_html "
+    "treq asyncore asynchat nmap dns smbclient ldap3 gdown kaggle wikipedia kagglehub wbdata fredapi "
+    "alpha_vantage ccxt tweepy praw googlemaps gspread pysftp socketio mysql MySQLdb asyncpg aiomysql "
+    "aiopg oracledb cx_Oracle snowflake google.cloud google.generativeai azure.storage minio "
+    "elasticsearch opensearchpy cassandra neo4j pyhive influxdb influxdb_client ntplib speedtest pysnmp "
+    "netmiko slack_sdk telegram discord twilio sendgrid cohere groq mistralai ollama litellm pytube "
+    "yt_dlp newspaper feedparser http.cookiejar aiofiles.os.sendfile geopy.geocoders sshtunnel impacket "
+    "asyncio.streams pyppeteer requests_futures requests_cache bottle sanic cherrypy gunicorn waitress "
+    "hypercorn"
 )
 
 MODULES: dict[str, str] = {

@@ -25,6 +25,10 @@ _SUPPRESSION = re.compile(
 )
 _COMMENT = re.compile(r"#[^\n]*")
 _MAGIC = re.compile(r"^[ \t]*(?:[\w.,() \t]{0,80}=[ \t]*)?([!%]{1,2})[ \t]*(\w*)", re.MULTILINE)
+# Magics that change how code is shown or timed; what they time is read like any other code.
+_HARMLESS_MAGIC = re.compile(
+    r"[ \t]*%{1,2}(?:matplotlib|time|timeit|precision|whos?)\b(?:[ \t]+-[nr][ \t]*\d{1,9})*(?![ \t]*-)"
+)
 _SHELL_MAGICS = frozenset({"bash", "sh", "system", "sx", "script", "cmd", "perl", "ruby", "zsh"})
 
 
@@ -66,7 +70,11 @@ def _comments(code: str) -> list[tuple[int, str]]:
 def scan_magics(code: str) -> list[Finding]:
     """Shell escapes and notebook magics. Only for text that is not Python as it stands: Python has none."""
     line_of = line_finder(code)
-    return [_magic(line_of(match.start(1)), match) for match in _MAGIC.finditer(code)]
+    return [
+        _magic(line_of(match.start(1)), match)
+        for match in _MAGIC.finditer(code)
+        if not _HARMLESS_MAGIC.match(code, match.start())
+    ]
 
 
 def _magic(line: int, match: re.Match[str]) -> Finding:
@@ -79,6 +87,12 @@ def _magic(line: int, match: re.Match[str]) -> Finding:
 
 
 def without_magics(code: str) -> str:
-    """`code` with `pass` in the place of each magic line, so that the rest can be read."""
-    lines = code.split("\n")
-    return "\n".join(re.sub(r"\S.*", "pass", line, count=1) if _MAGIC.match(line) else line for line in lines)
+    """`code` with the code of harmless magics alone, and `pass` in the place of other magic lines."""
+    return "\n".join(_without_magic(line) if _MAGIC.match(line) else line for line in code.split("\n"))
+
+
+def _without_magic(line: str) -> str:
+    harmless = _HARMLESS_MAGIC.match(line)
+    rest = line[harmless.end() :].strip() if harmless else ""
+    keeps = harmless and "time" in harmless.group() and rest
+    return re.sub(r"\S.*", lambda _: rest if keeps else "pass", line, count=1)

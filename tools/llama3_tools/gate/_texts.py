@@ -71,9 +71,9 @@ def interpolated(left: Value, right: Value) -> Value:
         return left if isinstance(left, Built) else Unknown()
     pieces = [_only(item) for item in right.items] if isinstance(right, Row) else [_shown(right)]
     fields = _SIMPLE_PERCENT.findall(pattern)
-    if len(fields) == len(pieces) == pattern.count("%") and all(piece is not None for piece in pieces):
-        return text(_filled(_SIMPLE_PERCENT, pattern, [piece or "" for piece in pieces]))
-    return Built(pattern)
+    if len(fields) != len(pieces) or len(fields) != pattern.count("%"):
+        return Built(pattern)
+    return _filled(_SIMPLE_PERCENT, pattern, pieces)
 
 
 def joined(reader: Reader, node: ast.JoinedStr) -> Values:
@@ -109,9 +109,15 @@ def _only(values: Values) -> str | None:
     return _shown(next(iter(values))) if len(values) == 1 else None
 
 
-def _filled(field: re.Pattern[str], pattern: str, pieces: list[str]) -> str:
-    rest = iter(pieces)
-    return field.sub(lambda _: next(rest), pattern)
+def _filled(field: re.Pattern[str], pattern: str, pieces: list[str | None]) -> Value:
+    """`pattern` with its fields filled, up to the first one that is not in sight."""
+    made, end = "", 0
+    for match, piece in zip(field.finditer(pattern), pieces, strict=True):
+        made += pattern[end : match.start()]
+        if piece is None:
+            return Built(made[:LONGEST_TEXT])
+        made, end = (made + piece)[: 2 * LONGEST_TEXT], match.end()
+    return text(made + pattern[end:])
 
 
 def decoded(name: str, values: Values) -> Values:
@@ -202,9 +208,7 @@ def _formatted(reader: Reader, base: str, node: ast.Call) -> Value:
         else None
         for number, field in enumerate(fields)
     ]
-    if any(piece is None for piece in pieces):
-        return Built(base)
-    return text(_filled(_SIMPLE_FIELD, base, [piece or "" for piece in pieces]))
+    return _filled(_SIMPLE_FIELD, base, pieces)
 
 
 def _join(reader: Reader, glue: str, node: ast.expr) -> Values:
@@ -229,7 +233,8 @@ def _pieces(reader: Reader, node: ast.expr) -> tuple[Values, ...] | None:
         element, source = node.elt, node.generators[0].iter
         if isinstance(element, ast.Call) and len(element.args) == 1:
             return _mapped(reader, element.func, source)
-        return None
+        # So many of the same constant: one of them tells what is in the text.
+        return (reader(element),) if isinstance(element, ast.Constant) else None
     rows = [value for value in reader(node) if isinstance(value, Row)]
     if len(rows) == 1:
         return rows[0].items
