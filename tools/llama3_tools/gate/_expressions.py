@@ -29,7 +29,11 @@ from llama3_tools.gate._values import (
     text_of,
 )
 
-_MAXSIZE = frozenset({Ref("sys.maxsize")})
+_CONSTANTS: dict[Values, Values] = {
+    frozenset({Ref("sys.maxsize")}): frozenset({Const(sys.maxsize)}),
+    frozenset({Ref("os.sep")}): frozenset({Const("/")}),
+    frozenset({Ref("os.path.sep")}): frozenset({Const("/")}),
+}
 _LOOKUPS = frozenset({"globals", "locals", "vars"})
 
 
@@ -64,7 +68,7 @@ def _name(reader: Reader, node: ast.Name) -> Values:
 
 def _attribute(reader: Reader, node: ast.Attribute) -> Values:
     values = member(reader(node.value), node.attr)
-    return frozenset({Const(sys.maxsize)}) if values == _MAXSIZE else values
+    return _CONSTANTS.get(values, values)
 
 
 def _walrus(reader: Reader, node: ast.NamedExpr | ast.Await | ast.Starred) -> Values:

@@ -8,10 +8,14 @@ everything it matches fulfils. A rule that is not known here is decided by its r
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from llama3_tools.gate._cell import Cell, is_built
+
+# As in their rule, of the text before `.execute`.
+_CURSOR = re.compile(r"(?i)(cur|\w*cursor|conn|\w*connection)")
 
 Condition = Callable[[Cell, ast.Call, frozenset[str]], bool]
 """Of a call, given the last parts of the names that it goes by."""
@@ -61,6 +65,9 @@ def _has_keyword(node: ast.Call, name: str) -> bool:
 
 def _executes_built_text(cell: Cell, node: ast.Call, last: frozenset[str]) -> bool:
     if last.isdisjoint({"execute", "execute_many", "executemany"}) or not node.args:
+        return False
+    holder = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
+    if not _CURSOR.match(holder):
         return False
     query = node.args[0]
     return is_built(query) or (isinstance(query, ast.Name) and query.id in cell.built)

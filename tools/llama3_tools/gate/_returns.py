@@ -87,6 +87,9 @@ def _imported(reader: Reader, node: ast.Call, name: str) -> Values:
 
 def _joined_path(reader: Reader, node: ast.Call, _: str) -> Values:
     path = _path(reader, node.args)
+    folder = reader(node.args[0])
+    if all(isinstance(value, Ref | Made) and value.name.startswith("tempfile.") for value in folder):
+        return folder if path and ".." not in path and len(node.args) > 1 else UNKNOWN
     return UNKNOWN if path is None else frozenset({Const(path)})
 
 
