@@ -1,8 +1,8 @@
 """What the gate catches and lets pass, beside Code Shield in the same run, and what a scan costs.
 
 The snippets are in ``benchmarks/gate``: insecure ones by class of threat, ordinary programs by kind. Code
-Shield takes part twice: as its package runs, and its rules under an invocation with which the installed semgrep
-scans at all. ``--ours`` leaves it out.
+Shield takes part twice: as its package runs, and its rules under an invocation with which the installed
+semgrep scans at all. ``--ours`` leaves it out.
 """
 
 import argparse

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from llama3_tools.gate._lines import line_finder
 from llama3_tools.gate._rules import found
-from llama3_tools.gate._secrets import CREDENTIALS, TOKENS, is_password
+from llama3_tools.gate._tokens import CREDENTIALS, TOKENS, is_password
 from llama3_tools.gate._types import Finding
 
 _COOKIE = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
