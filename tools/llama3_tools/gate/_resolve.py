@@ -16,6 +16,8 @@ from llama3_tools.gate._values import (
     MOST_VALUES,
     UNKNOWN,
     Ref,
+    Row,
+    Table,
     Unknown,
     Value,
     Values,
@@ -91,7 +93,7 @@ class Resolver:
         values = self.bound.get(name, frozenset()) | self._carried.get(name, frozenset())
         if not values:
             return frozenset({Ref(name)}) if known(name) else UNKNOWN
-        if name in self._changing:
+        if name in self._changing and any(isinstance(value, Row | Table) for value in values):
             values |= UNKNOWN
         return values | {Ref(name)} if name in _names.STICKY else values
 
