@@ -6,11 +6,12 @@ import ast
 import math
 import operator
 from collections.abc import Callable
+from typing import Any
 
 from llama3_tools.gate._cell import Cell
 from llama3_tools.gate._values import Const, Made, Row, Values, number_of, texts_of
 
-_COMPARISONS: dict[type[ast.cmpop], Callable[[object, object], object]] = {
+_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], object]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
     ast.Lt: operator.lt,

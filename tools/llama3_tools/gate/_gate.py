@@ -9,7 +9,7 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -162,9 +162,8 @@ class CodeGate:
             if verdict.decision == "block":
                 raise CodeBlocked(verdict)
 
-        if hasattr(tool, "args_schema"):
-            return cast("Tool", guarded_tool(tool, argument, check))  # type: ignore[arg-type]
-        return cast("Tool", guarded_function(tool, argument, check))  # type: ignore[type-var]
+        wrap: Callable[..., Any] = guarded_tool if hasattr(tool, "args_schema") else guarded_function
+        return cast("Tool", wrap(tool, argument, check))
 
     def watch(self, *, session: str = "default") -> Watch:
         """Something to feed code to while it is being written; proves the gate in the meantime."""
@@ -284,8 +283,8 @@ class CodeGate:
         for layer, canary, rule in _CANARIES:
             if rule not in {finding.rule for finding in _canary_findings(layer, canary, rules)}:
                 raise GateUnavailable(f"the layer {layer!r} missed its canary")
-        canary = Cell(ast.parse(_engine.CANARY), {})
-        if not _prescan.may_match(canary, rules.wanted(_engine.CANARY) & {_engine.CANARY_RULE}):
+        cell = Cell(ast.parse(_engine.CANARY), {})
+        if not _prescan.may_match(cell, rules.wanted(_engine.CANARY) & {_engine.CANARY_RULE}):
             raise GateUnavailable("the prescan of `codeshield` missed its canary")
         _engine.run_semgrep("", binary=binary, rules=rules.semgrep, time_limit=self._time_limit)
         return _Machinery(binary, rules, files, stamp)

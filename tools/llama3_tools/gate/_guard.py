@@ -6,7 +6,7 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from langchain_core.tools import StructuredTool
@@ -31,7 +31,7 @@ def guarded_function(function: Function, argument: str, check: Check) -> Functio
         bound.apply_defaults()
         check(bound.arguments[argument])
 
-    return _wrapped(function, look)
+    return cast("Function", _wrapped(function, look))
 
 
 def guarded_tool(tool: StructuredTool, argument: str, check: Check) -> StructuredTool:

@@ -18,17 +18,17 @@ def judge_loaders(cell: Cell, node: ast.Call, names: set[str]) -> Iterator[Repor
     if names & {"numpy.load"}:
         unpickles = cell.argument(node, 2, "allow_pickle")
     if is_true(unpickles) and not attribute.startswith("save"):
-        name = min((name for name in names if "()" not in name), default=attribute or "This")
-        yield Report("deserialise.pickle", node.lineno, name)
+        shown = min((name for name in names if "()" not in name), default=attribute or "This")
+        yield Report("deserialise.pickle", node.lineno, shown)
     if names & {"torch.load"} and not is_true(given.get("weights_only", frozenset())):
         yield Report("deserialise.pickle", node.lineno, "torch.load")
     if names & {"ruamel.yaml.YAML"} and "unsafe" in cell.resolve.texts(_keyword(node, "typ")):
         yield Report("deserialise.yaml", node.lineno, "ruamel.yaml.YAML")
     if is_true(given.get("resolve_entities", frozenset())):
         yield Report("deserialise.xml", node.lineno, min(names, default=attribute))
-    name = next(iter(names & {"yaml.load", "yaml.load_all"}), None)
-    if name and not _is_safe(cell, node):
-        yield Report("deserialise.yaml", node.lineno, name)
+    for name in sorted(names & {"yaml.load", "yaml.load_all"}):
+        if not _is_safe(cell, node):
+            yield Report("deserialise.yaml", node.lineno, name)
 
 
 def _is_safe(cell: Cell, node: ast.Call) -> bool:
