@@ -112,6 +112,19 @@ def test_a_cell_that_did_not_run_cannot_hide_a_name(gate: CodeGate) -> None:
     assert gate.scan("o.popen('ls')", session="hide").decision == "block"
 
 
+def test_a_long_session_takes_no_longer_with_every_cell(gate: CodeGate) -> None:
+    for number in range(200):
+        assert gate.scan(f"x = {number}\ny = x * 'a'", session="long").decision == "allow"
+    assert gate.scan("import os as x", session="long").decision == "allow"
+    assert gate.scan("print(x.environ)", session="long").decision == "block"
+
+
+def test_a_number_of_another_cell_is_no_certainty(gate: CodeGate) -> None:
+    gate.scan("n = 10 ** 12\nprint(n)", session="numbers")
+    gate.scan("n = 5", session="numbers")
+    assert gate.scan("rows = [0] * n", session="numbers").decision == "allow"
+
+
 def test_forget_drops_a_session(gate: CodeGate) -> None:
     gate.scan("import os as q", session="gone")
     gate.forget("gone")

@@ -19,7 +19,7 @@ from llama3_tools.gate._cell import Cell
 from llama3_tools.gate._checks import CHECKS
 from llama3_tools.gate._guard import guarded_function, guarded_tool
 from llama3_tools.gate._policy import Policy
-from llama3_tools.gate._resolve import TooComplexError
+from llama3_tools.gate._resolve import TooComplexError, narrowed
 from llama3_tools.gate._rules import found, threat
 from llama3_tools.gate._syntax import scan_tree
 from llama3_tools.gate._types import SEVERITY, CodeBlocked, Decision, Finding, GateUnavailable, Verdict
@@ -62,8 +62,8 @@ class _Session:
         for name, values in bound.items():
             known = self.names.get(name, frozenset())
             if not values <= known:
-                self.names[name] = known | values
-                self.revision += 1
+                self.names[name] = narrowed(known | values)
+                self.revision += self.names[name] != known
         if len(self.names) > _MOST_NAMES:
             raise TooComplexError
 

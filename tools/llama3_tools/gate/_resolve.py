@@ -73,11 +73,7 @@ class Resolver:
         merged = before | (
             values if self._turn == 0 else frozenset(self._widened(before, new) for new in values)
         )
-        if len(merged) > MOST_VALUES:
-            merged = frozenset(filter(_matters, merged)) | UNKNOWN
-        if len(merged) > MOST_VALUES + 1:
-            raise TooComplexError
-        self.bound[name] = merged
+        self.bound[name] = narrowed(merged)
 
     def _widened(self, before: Values, new: Value) -> Value:
         """`new`, unless it grows out of what is known, as in `text = text + "."`: that would never end."""
@@ -124,6 +120,17 @@ def _changed(node: ast.AST) -> str | None:
     return None
 
 
-def _matters(value: Value) -> bool:
-    """Whether a value may lead to something that a table names. The rest of too many may be forgotten."""
-    return isinstance(value, Ref) and _names.leads_to_danger(value.name)
+def narrowed(values: Values) -> Values:
+    """`values`, without those that lead to nothing that a table names where there are too many.
+
+    Raises:
+        TooComplexError: if too many do.
+    """
+    if len(values) <= MOST_VALUES:
+        return values
+    kept = frozenset(
+        value for value in values if isinstance(value, Ref) and _names.leads_to_danger(value.name)
+    )
+    if len(kept) > MOST_VALUES:
+        raise TooComplexError
+    return kept | UNKNOWN

@@ -107,13 +107,13 @@ def constants(*values: Value) -> Values:
 
 
 def number_of(values: Values) -> float | None:
-    """The largest number among `values`; `None` where there is none."""
+    """The number that `values` are at least; `None` where something else may be among them."""
     numbers = [
         value.value
         for value in values
         if isinstance(value, Const) and isinstance(value.value, int | float) and value.value == value.value
     ]
-    return max((_as_float(number) for number in numbers), default=None)
+    return min(map(_as_float, numbers), default=None) if len(numbers) == len(values) else None
 
 
 def _as_float(number: float) -> float:
