@@ -133,7 +133,7 @@ DOUBTFUL: list[tuple[str, str]] = [
     ("import pandas as pd\npd.read_sql('SELECT * FROM ' + t, con)", "sql.string"),
     ("password = 'hunter2hunter2'", "secret.literal"),
     ("key = 'AKIAIOSFODNN7EXAMPLE'", "secret.literal"),
-    ("token = 'ghp_" + "a1" * 18 + "'", "codeshield.ALL-R-010"),
+    ("token = 'ghp_" + "a1" * 18 + "'", "secret.literal"),
     ("x = 1  # nosec", "suppression.comment"),
     ("x = 1  # nosemgrep", "suppression.comment"),
     ("x = 1  # \u202e", "text.hidden"),

@@ -35,6 +35,12 @@ ENGINES = {
         '"level": "warn"}], "paths": {"scanned": ["%s", "%s"]}}\' "$cur" "$prev" "$cur"'
     ),
     "hangs": "sleep 60 & sleep 60",
+    "is killed": "kill -KILL $$",
+    "never stops talking": "exec yes",
+    "ends, but leaves a child that keeps its output open": "sleep 60 & echo '{}'",
+    "reports another file": (
+        'echo \'{"results": [], "errors": [], "paths": {"scanned": ["/a.py", "/b.py"]}}\''
+    ),
 }
 
 
@@ -118,7 +124,7 @@ def test_the_engine_fails_only_when_needed(tmp_path: Path) -> None:
     gate = CodeGate(semgrep=engine, time_limit=60)
     assert gate.scan(HARMLESS).decision == "allow"
     flag.touch()
-    _assert_closed(gate, "model.eval()")
+    _assert_closed(gate, "from tools import run\nrun(command, shell=True)")
 
 
 @pytest.fixture
@@ -161,6 +167,21 @@ def test_a_closed_gate_blocks() -> None:
     _assert_closed(gate)
 
 
+def test_what_is_no_text_is_blocked(gate: CodeGate) -> None:
+    verdict = gate.scan(b"print(1)")  # type: ignore[arg-type]
+    assert [finding.rule for finding in verdict.findings] == ["gate.text"]
+
+
+def test_an_engine_on_the_path_is_found_when_none_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llama3_tools.gate._engine.find_spec", lambda _: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    _assert_closed(CodeGate())
+    _engine(tmp_path, "exit 3")
+    _assert_closed(CodeGate())
+
+
 @pytest.mark.parametrize(
     ("code", "rule"),
     [
@@ -189,6 +210,12 @@ ADVERSARIAL = {
     "names": "\n".join(f"a{i} = a{i + 1}" for i in range(8_000)),
     "imports": "import os as o\n" * 10_000 + "= =",
     "loops": "\n".join("while True: break" for _ in range(8_000)),
+    "functions": "\n".join(f"def f{i}(): return f{i + 1}(x=[])" for i in range(4_000)),
+    "queries": "\n".join("cur.execute(q)" for _ in range(8_000)),
+    "lists": "x = " + "[" * 60 + "1" + "]" * 60 + "\n" + "x = [x, x, x]\n" * 3_000,
+    "dictionaries": "x = {'a': 1}\n" + "x = {'a': x, 'b': x}\n" * 3_000,
+    "texts": "x = 'a'\n" + "x = f'{x}{x}' + x % x\n" * 3_000,
+    "calls": "x = f(x)\n" * 8_000 + "y = " + ".a()".join("b" for _ in range(80)),
     "hits": "= =\n" + "os.system(1)\n" * 15_000,
 }
 

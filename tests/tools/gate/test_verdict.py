@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from llama3_tools.gate import CodeGate, Policy
+from llama3_tools.gate._rules import RULES
 
 SAYINGS = [
     ("import os\nos.system('ls')", 2, "os.system runs a shell command. Use os.listdir or pathlib instead."),
@@ -111,6 +112,19 @@ def test_a_cell_that_did_not_run_cannot_hide_a_name(gate: CodeGate) -> None:
     assert gate.scan("o.popen('ls')", session="hide").decision == "block"
 
 
+def test_a_long_session_takes_no_longer_with_every_cell(gate: CodeGate) -> None:
+    for number in range(200):
+        assert gate.scan(f"x = {number}\ny = x * 'a'", session="long").decision == "allow"
+    assert gate.scan("import os as x", session="long").decision == "allow"
+    assert gate.scan("print(x.environ)", session="long").decision == "block"
+
+
+def test_a_number_of_another_cell_is_no_certainty(gate: CodeGate) -> None:
+    gate.scan("n = 10 ** 12\nprint(n)", session="numbers")
+    gate.scan("n = 5", session="numbers")
+    assert gate.scan("rows = [0] * n", session="numbers").decision == "allow"
+
+
 def test_forget_drops_a_session(gate: CodeGate) -> None:
     gate.scan("import os as q", session="gone")
     gate.forget("gone")
@@ -147,6 +161,9 @@ def test_policy_from_toml(tmp_path: Path) -> None:
         '[decisions]\n"crypto" = "no"',
         "max = 1",
         "max_bytes = 0",
+        "max_bytes = 'many'",
+        "base = 'lax'",
+        "decisions = 1",
     ],
 )
 def test_bad_policy_is_refused(tmp_path: Path, text: str) -> None:
@@ -154,6 +171,29 @@ def test_bad_policy_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(ValueError, match="policy"):
         Policy.from_toml(path)
+
+
+def test_a_policy_may_build_on_a_named_one(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text('base = "strict"\n[decisions]\nsql = "allow"\n"crypto.random" = "warn"\n')
+    gate = CodeGate(policy=Policy.from_toml(path), time_limit=60)
+    assert gate.scan("hashlib.md5(b'')").decision == "block"
+    assert gate.scan("import random\nsession_key = random.random()").decision == "warn"
+    assert gate.scan("cur.fetch(f'SELECT {x}')").decision == "allow"
+
+
+def test_what_only_code_shield_saw_follows_the_policy() -> None:
+    code = "from tools import run\nrun(command, shell=True)"
+    for key in ("codeshield.insecure-subprocess-using-shell", "codeshield", "process.shell", "process"):
+        assert CodeGate(policy=Policy({key: "warn"}), time_limit=60).scan(code).decision == "warn"
+
+
+def test_every_rule_says_what_to_do() -> None:
+    for name, rule in RULES.items():
+        assert rule.cwe.startswith("CWE-"), name
+        assert rule.message.rstrip("{name}").strip(), name
+        assert rule.advice.endswith("."), name
+        assert max(len(rule.message), len(rule.advice)) < 90, name
 
 
 def test_unknown_policy_name() -> None:

@@ -45,7 +45,7 @@ class CodeShieldRules:
     """The Python rules of the `codeshield` profile: patterns by id, prescan patterns, semgrep's file."""
 
     patterns: dict[str, re.Pattern[str]]
-    prescan: tuple[re.Pattern[str], ...]
+    prescan: dict[str, re.Pattern[str]]
     semgrep: Path
 
     def scan(self, text: str, masked: str) -> list[Finding]:
@@ -64,10 +64,10 @@ class CodeShieldRules:
             if rule.startswith("ALL-") or masked[match.start()] == text[match.start()]
         ]
 
-    def wants_semgrep(self, text: str) -> bool:
-        """Whether their prescan asks for the semgrep layer; spaces before `(` and `.` do not hide a call."""
+    def wanted(self, text: str) -> frozenset[str]:
+        """The semgrep rules whose prescan asks for them; spaces before `(` and `.` do not hide a call."""
         dense = _PARENTHESIS.sub("", text)
-        return any(pattern.search(dense) for pattern in self.prescan)
+        return frozenset(rule for rule, pattern in self.prescan.items() if pattern.search(dense))
 
 
 def shield_finding(rule: str, line: int, description: str = "") -> Finding:
@@ -123,7 +123,7 @@ def load(folder: Path) -> CodeShieldRules:
             if (name := entry["pattern_id"]) in enabled
         }
         rules = json.loads(semgrep.read_text(encoding="utf-8"))["rules"]
-        prescan = tuple(re.compile(rule["metadata"]["prescan_regex"]) for rule in rules)
+        prescan = {str(rule["id"]): re.compile(rule["metadata"]["prescan_regex"]) for rule in rules}
     except (OSError, ValueError, KeyError, TypeError, re.error, yaml.YAMLError) as error:
         raise GateUnavailable(
             f"the rules of `codeshield` in {str(folder)!r} cannot be read: {error}"

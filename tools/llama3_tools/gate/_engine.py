@@ -11,10 +11,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import selectors
 import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -38,7 +40,7 @@ _OPTIONS = (
     *("--timeout-threshold", "1"),
     *("--optimizations", "all"),
 )
-_MOST_OUTPUT = 64_000_000
+_MOST_OUTPUT = 16_000_000
 # What semgrep says of text that is not Python. That is for the other layers to judge: such text cannot run.
 _SYNTAX = frozenset(
     {"PartialParsing", "SyntaxError", "Syntax error", "ParseError", "LexicalError", "Lexical error"}
@@ -119,19 +121,37 @@ def _run(command: list[str], binary: Path, root: Path, time_limit: float) -> byt
         stderr=subprocess.DEVNULL,
         cwd=root,
         env=environment,
-        start_new_session=True,
+        process_group=0,
     ) as process:
         try:
-            output, _ = process.communicate(timeout=time_limit)
+            output = _collect(process, time_limit)
         except subprocess.TimeoutExpired as error:
             raise GateUnavailable(f"semgrep took longer than {time_limit:g} s") from error
         finally:
             _kill_group(process.pid)
     if process.returncode != 0:
         raise GateUnavailable(f"semgrep ended with exit code {process.returncode}")
-    if len(output) > _MOST_OUTPUT:
-        raise GateUnavailable("semgrep's report is too long")
     return output
+
+
+def _collect(process: subprocess.Popen[bytes], time_limit: float) -> bytes:
+    """What the engine prints until it ends, as it comes: neither its length nor its time is trusted."""
+    deadline = time.monotonic() + time_limit
+    assert process.stdout is not None
+    output = bytearray()
+    with selectors.DefaultSelector() as ready:
+        ready.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            if not ready.select(max(0.0, deadline - time.monotonic())):
+                raise subprocess.TimeoutExpired(process.args, time_limit)
+            piece = os.read(process.stdout.fileno(), 65_536)
+            if not piece:
+                break
+            output += piece
+            if len(output) > _MOST_OUTPUT:
+                raise GateUnavailable("semgrep's report is too long")
+    process.wait(max(0.0, deadline - time.monotonic()))
+    return bytes(output)
 
 
 def _kill_group(group: int) -> None:

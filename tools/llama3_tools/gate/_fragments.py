@@ -10,7 +10,7 @@ import unicodedata
 import warnings
 from collections.abc import Iterator
 
-from llama3_tools.gate import _names
+from llama3_tools.gate import _names, _tables
 from llama3_tools.gate._lines import line_finder
 from llama3_tools.gate._rules import found
 from llama3_tools.gate._types import Finding
@@ -95,10 +95,10 @@ def _blank(match: re.Match[str]) -> str:
 def _spellings() -> tuple[tuple[frozenset[str], str, str], ...]:
     """Words that must occur, how the name is written here (`.name`: a method), and its rule."""
     modules = {
-        f"{name}.": rule for name, rule in _names.MODULES.items() if "." in name or name in _names.ASSUMED
+        f"{name}.": rule for name, rule in _tables.MODULES.items() if "." in name or name in _names.ASSUMED
     }
-    methods = {f".{name}": rule for name, rule in _names.CALLED.items()}
-    everything = {**_names.EXACT, **modules, **methods}
+    methods = {f".{name}": rule for name, rule in _tables.CALLED.items()}
+    everything = {**_tables.EXACT, **modules, **methods}
     return tuple((frozenset(filter(None, name.split("."))), name, rule) for name, rule in everything.items())
 
 

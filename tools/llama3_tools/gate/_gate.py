@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextlib
 import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
-from llama3_tools.gate import _codeshield, _engine, _fragments, _text
+from llama3_tools.gate import _codeshield, _engine, _fragments, _prescan, _text
+from llama3_tools.gate._cell import Cell
 from llama3_tools.gate._checks import CHECKS
+from llama3_tools.gate._guard import guarded_function, guarded_tool
 from llama3_tools.gate._policy import Policy
-from llama3_tools.gate._resolve import TooComplexError, Values
+from llama3_tools.gate._resolve import TooComplexError, narrowed
 from llama3_tools.gate._rules import found, threat
-from llama3_tools.gate._syntax import Cell, scan_tree
-from llama3_tools.gate._types import SEVERITY, Decision, Finding, GateUnavailable, Verdict
+from llama3_tools.gate._syntax import scan_tree
+from llama3_tools.gate._types import SEVERITY, CodeBlocked, Decision, Finding, GateUnavailable, Verdict
+from llama3_tools.gate._values import Values
+from llama3_tools.gate._watch import Watch
+
+Tool = TypeVar("Tool", bound=Any)
 
 _CACHED = 512
 _MOST_NAMES = 5000
@@ -54,8 +62,8 @@ class _Session:
         for name, values in bound.items():
             known = self.names.get(name, frozenset())
             if not values <= known:
-                self.names[name] = known | values
-                self.revision += 1
+                self.names[name] = narrowed(known | values)
+                self.revision += self.names[name] != known
         if len(self.names) > _MOST_NAMES:
             raise TooComplexError
 
@@ -64,10 +72,10 @@ class CodeGate:
     """Scans code: Code Shield's rules, and layers of our own on the text and on the syntax tree.
 
     The layers that ran are named in `Verdict.layers`: `text`, `syntax` (or `fragments` for text that is not
-    Python), `codeshield-regex`, and `codeshield-semgrep`, which only starts when Code Shield's own prescan
-    asks for it (for long code: unless that is blocked already). Before the first scan, and again whenever one
-    of the files involved changes, each layer must catch a canary; until it does, every verdict is "block". A
-    gate may be used from several threads.
+    Python), `codeshield-regex`, and `codeshield-semgrep`, which only starts where Code Shield's own prescan
+    asks for it and one of its rules could match (in long code: unless that is blocked already). Before the
+    first scan, and again whenever one of the files involved changes, each layer must catch a canary; until it
+    does, every verdict is "block". A gate may be used from several threads.
 
     Args:
         policy: "standard", "strict", or a `Policy`.
@@ -107,7 +115,7 @@ class CodeGate:
         start = time.perf_counter()
         try:
             data = code.encode("utf-8")
-        except UnicodeEncodeError:
+        except (UnicodeEncodeError, AttributeError):
             return _refusal(found("gate.text", 0), "", start)
         digest = hashlib.sha256(data).hexdigest()
         if len(data) > self._policy.max_bytes:
@@ -137,6 +145,31 @@ class CodeGate:
             self._ready()
         return (*(layer for layer, _, _ in _CANARIES), "codeshield-semgrep")
 
+    def guard(self, tool: Tool, argument: str = "code") -> Tool:
+        """`tool`, which from now on runs only if the gate does not block what it is given as `argument`.
+
+        Args:
+            tool: a function, sync or async, or a LangChain tool made of functions, as MCP adapters make them.
+            argument: the name of the argument that holds Python code.
+
+        Raises:
+            ValueError: if it has no such argument.
+        """
+        session = f"tool {getattr(tool, 'name', getattr(tool, '__name__', tool))}"
+
+        def check(code: object) -> None:
+            verdict = self.scan(code, session=session)  # type: ignore[arg-type] # what is no text is blocked
+            if verdict.decision == "block":
+                raise CodeBlocked(verdict)
+
+        wrap: Callable[..., Any] = guarded_tool if hasattr(tool, "args_schema") else guarded_function
+        return cast("Tool", wrap(tool, argument, check))
+
+    def watch(self, *, session: str = "default") -> Watch:
+        """Something to feed code to while it is being written; proves the gate in the meantime."""
+        threading.Thread(target=self._prepare, name="gate", daemon=True).start()
+        return Watch(lambda code: self._early(code, session))
+
     def forget(self, session: str = "default") -> None:
         """Drop the names of a session, after its interpreter was restarted."""
         with self._lock:
@@ -152,6 +185,30 @@ class CodeGate:
             self._cache.clear()
             self._seen.clear()
 
+    def _prepare(self) -> None:
+        with contextlib.suppress(GateUnavailable), self._lock:  # the scan that follows says so
+            self._ready()
+
+    def _early(self, code: str, session: str) -> Verdict | None:
+        """What the quick layers block in `code`. Nothing is learnt from it."""
+        start = time.perf_counter()
+        if len(code) > self._policy.max_bytes:
+            return None
+        try:
+            # No lock: whoever writes the code does not wait for a scan, and names are only read.
+            known = self._sessions.get(session)
+            cell = Cell(ast.parse(code), known.names if known else {})
+            kept = self._decided([*_text.scan_text(code), *scan_tree(cell, CHECKS)])
+        except Exception:  # noqa: BLE001 - an early look that fails says nothing; the scan that follows decides
+            return None
+        if _worst(kept) != "block":
+            return None
+        digest = hashlib.sha256(code.encode("utf-8", "replace")).hexdigest()
+        return Verdict("block", kept, ("text", "syntax"), time.perf_counter() - start, digest)
+
+    def _decided(self, findings: list[Finding]) -> tuple[Finding, ...]:
+        return tuple(decided for finding in _merged(findings) if (decided := self._policy.apply(finding)))
+
     def _scan(self, code: str, digest: str, session: str, start: float) -> Verdict:
         machinery = self._ready()
         state = self._sessions.setdefault(session, _Session())
@@ -159,7 +216,7 @@ class CodeGate:
         if cached is not None:
             return Verdict(cached.decision, cached.findings, cached.layers, 0.0, digest)
         findings, layers = self._run_layers(code, machinery, state)
-        kept = tuple(decided for finding in _merged(findings) if (decided := self._policy.apply(finding)))
+        kept = self._decided(findings)
         verdict = Verdict(_worst(kept), kept[:_MOST_FINDINGS], layers, time.perf_counter() - start, digest)
         self._cache[digest, session, state.revision] = verdict
         while len(self._cache) > _CACHED:
@@ -171,16 +228,19 @@ class CodeGate:
     ) -> tuple[list[Finding], tuple[str, ...]]:
         findings = [*_text.scan_text(code), *machinery.rules.scan(code, _fragments.masked(code))]
         layers = ["text", "codeshield-regex"]
+        wanted = machinery.rules.wanted(code)
         tree = _fragments.parse(code)
         if tree is not None:
             cell = Cell(tree, state.names)
             findings += scan_tree(cell, CHECKS)
             state.learn(cell.resolve.bound)
             layers.append("syntax")
+            may_match = bool(wanted) and _prescan.may_match(cell, wanted)
         else:
             findings += _scan_fragments(code, state.names)
             layers.append("fragments")
-        if machinery.rules.wants_semgrep(code) and not self._is_settled(code, findings):
+            may_match = bool(wanted)
+        if may_match and not self._is_settled(code, findings):
             findings += self._semgrep_findings(code, machinery)
             layers.append("codeshield-semgrep")
         return findings, tuple(layers)
@@ -223,7 +283,8 @@ class CodeGate:
         for layer, canary, rule in _CANARIES:
             if rule not in {finding.rule for finding in _canary_findings(layer, canary, rules)}:
                 raise GateUnavailable(f"the layer {layer!r} missed its canary")
-        if not rules.wants_semgrep(_engine.CANARY):
+        cell = Cell(ast.parse(_engine.CANARY), {})
+        if not _prescan.may_match(cell, rules.wanted(_engine.CANARY) & {_engine.CANARY_RULE}):
             raise GateUnavailable("the prescan of `codeshield` missed its canary")
         _engine.run_semgrep("", binary=binary, rules=rules.semgrep, time_limit=self._time_limit)
         return _Machinery(binary, rules, files, stamp)

@@ -15,10 +15,20 @@ _PROCESS = re.compile(r"^/(proc/(self|thread-self|\d+)/|proc/kcore|dev/(mem|kmem
 _STARTUP = re.compile(
     r"(^|/)(\.(bashrc|bash_profile|bash_login|profile|zshrc|zprofile|zshenv|pythonrc|pythonrc\.py)$|etc/(cron|profile|"
     r"rc\.local|init\.d|systemd|ld\.so\.preload)|var/spool/cron|\.config/(autostart|systemd|fish)|\.ipython/|\.ssh/"
-    r"authorized_keys|(site|dist)-packages/|(site|user)customize\.py$|\w+\.pth$(?<!model\.pth)|Library/LaunchAgents)"
+    r"authorized_keys|(site|dist)-packages/|(site|user)customize\.py$|Library/Launch(Agents|Daemons)|"
+    r"\.git/hooks/|\.bash_logout$|\.xinitrc$|\.xprofile$|etc/(crontab|inittab|anacrontab|bash\.bashrc))"
 )
+_MODULE_PATH = re.compile(r"^(/usr|/opt|/var|/root|/home|~|\ufffd)[^\n]*/[\w.-]+\.pth$")
 _ALLOWED = re.compile(r"^/(tmp|home/user|mnt/data|workspace|work|data|content|dev/(null|stdout|stderr))(/|$)")
 _WEB = re.compile(r"^(https?|ftps?|s3a?|gs|gcs|sftp|ssh|wss?|hdfs|abfs|az|smb)://", re.IGNORECASE)
+
+
+def names_web(text: str) -> bool:
+    """Whether `text`, a query or the address of a database, leads to a network."""
+    scheme = re.match(r"^([a-z0-9]+)[+\w]*://", text)
+    if scheme:
+        return scheme.group(1) not in {"sqlite", "duckdb", "file"}
+    return re.search(r"\b(https?|s3|gs|gcs|azure)://", text) is not None
 
 
 def is_web(path: str) -> bool:
@@ -34,7 +44,8 @@ def is_secret(path: str) -> bool:
 
 def is_startup(path: str) -> bool:
     """Whether what stands in `path` runs by itself later."""
-    return _STARTUP.search(_normal(path)) is not None
+    plain = _normal(path)
+    return bool(_STARTUP.search(plain) or _MODULE_PATH.match(plain))
 
 
 def is_outside(path: str) -> bool:

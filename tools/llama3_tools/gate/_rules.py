@@ -63,8 +63,12 @@ RULES: dict[str, Rule] = {
     "deserialise.yaml": Rule(
         "CWE-502", "block", "{name} can run code hidden in the data.", "Use yaml.safe_load instead."
     ),
+    "deserialise.xml": Rule(
+        "CWE-611", "block", "{name} lets the document name files to load.", "Leave entities unresolved."
+    ),
     "network.connection": Rule("CWE-918", "block", "{name} opens a network connection.", _ATTACHED),
     "network.url": Rule("CWE-918", "block", "{name} reads from a web address.", _ATTACHED),
+    "network.write": Rule("CWE-918", "block", "{name} writes to a web address.", _HERE),
     "credentials.environment": Rule(
         "CWE-526", "block", "{name} reads the environment.", "Ask the user for the value instead."
     ),
@@ -75,6 +79,12 @@ RULES: dict[str, Rule] = {
     "files.tree": Rule("CWE-73", "block", "{name} deletes a whole directory.", _KEEP),
     "files.delete": Rule("CWE-73", "block", "{name} deletes files.", _KEEP),
     "files.outside": Rule("CWE-73", "block", "{name} writes outside the working directory.", _HERE),
+    "files.race": Rule(
+        "CWE-377",
+        "warn",
+        "{name} gives a name that another program can take first.",
+        "Use tempfile.NamedTemporaryFile instead.",
+    ),
     "files.link": Rule("CWE-59", "block", "{name} makes a special file.", "Copy the file instead."),
     "persistence.startup": Rule("CWE-506", "block", "{name} changes what runs later.", _HERE),
     "privilege.change": Rule(
@@ -91,8 +101,37 @@ RULES: dict[str, Rule] = {
     "resource.memory": Rule(
         "CWE-789", "block", "This expression needs too much memory.", "Use a smaller size."
     ),
+    "resource.threads": Rule(
+        "CWE-400",
+        "block",
+        "This loop starts too many of {name}.",
+        "Use a ThreadPoolExecutor with a few workers.",
+    ),
+    "resource.recursion": Rule(
+        "CWE-674", "block", "{name} calls itself without an end.", "Return before it calls itself again."
+    ),
+    "resource.sleep": Rule("CWE-400", "block", "{name} waits for hours.", "Wait for a few seconds at most."),
+    "resource.disk": Rule(
+        "CWE-400", "block", "{name} makes a file larger than the disk.", "Use a smaller size."
+    ),
+    "resource.pattern": Rule(
+        "CWE-1333",
+        "warn",
+        "This pattern takes forever on some texts.",
+        "Repeat either the group or what is in it.",
+    ),
     "crypto.weak": Rule("CWE-328", "warn", "{name} is a weak hash.", "Use hashlib.sha256 instead."),
     "crypto.cipher": Rule("CWE-327", "warn", "{name} is a weak cipher.", "Use AES-GCM instead."),
+    "crypto.key": Rule("CWE-326", "warn", "{name} makes a key that is too short.", "Use 2048 bits or more."),
+    "crypto.random": Rule(
+        "CWE-338", "warn", "What {name} gives can be foretold.", "Use the secrets module for secrets."
+    ),
+    "crypto.tls": Rule(
+        "CWE-295", "warn", "{name} turns off the check of certificates.", "Leave the check on."
+    ),
+    "crypto.signature": Rule(
+        "CWE-347", "warn", "{name} takes tokens that nobody signed.", "Verify the signature."
+    ),
     "sql.string": Rule("CWE-89", "warn", "This query is built from strings.", "Use ? placeholders instead."),
     "secret.literal": Rule(
         "CWE-798", "warn", "This text looks like a secret.", "Leave secrets out of the code."

@@ -3,39 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
 from llama3_tools.gate import _names
-from llama3_tools.gate._resolve import Ref, Resolver, Unknown, Values, is_namespace
+from llama3_tools.gate._cell import Cell, Check, Report
+from llama3_tools.gate._expressions import is_namespace
 from llama3_tools.gate._rules import found, threat
 from llama3_tools.gate._types import Finding
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A finding to be; `passing` marks an import or alias, which only counts where nothing uses it."""
-
-    rule: str
-    line: int
-    name: str = ""
-    passing: bool = False
-
-
-class Cell:
-    """One tree with what its checks need: every node, its parent, and the resolver."""
-
-    def __init__(self, tree: ast.Module, carried: Mapping[str, Values]) -> None:
-        self.nodes = list(ast.walk(tree))
-        self.parents = {id(child): node for node in self.nodes for child in ast.iter_child_nodes(node)}
-        self.resolve = Resolver(self.nodes, carried)
-
-    def parent(self, node: ast.AST) -> ast.AST | None:
-        """The node that holds `node`."""
-        return self.parents.get(id(node))
-
-
-Check = Callable[[Cell, ast.AST], Iterator[Report]]
+from llama3_tools.gate._values import Ref, Unknown
 
 
 def scan_tree(cell: Cell, checks: Mapping[type[ast.AST], tuple[Check, ...]]) -> list[Finding]:

@@ -1,7 +1,8 @@
 """Values of the gate: what was found and what was decided.
 
-Errors: `GateUnavailable` (the gate cannot prove that it works) is the only one. `CodeGate.scan` never raises
-it: a scan that cannot be made is a verdict of "block" with the rule `gate.unavailable`.
+Errors: `GateUnavailable` (the gate cannot prove that it works) and `CodeBlocked` (a guarded tool was given
+code that the gate blocks). `CodeGate.scan` raises neither: a scan that cannot be made is a verdict of "block"
+with the rule `gate.unavailable`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,19 @@ class Finding:
     message: str
     advice: str
     decision: Decision
+
+
+class CodeBlocked(Exception):  # noqa: N818 - the name is public
+    """A tool was asked to run code that the gate blocks. Its text tells a model what to mend.
+
+    Args:
+        verdict: the gate's answer.
+    """
+
+    def __init__(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+        said = [f"line {finding.line}: {finding.message} {finding.advice}" for finding in verdict.findings]
+        super().__init__("blocked, nothing was run\n" + "\n".join(said))
 
 
 @dataclass(frozen=True, slots=True)
