@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from llama3_tools.gate import CodeGate, Finding, GateUnavailable, Verdict
+    from llama3_tools.gate import CodeBlocked, CodeGate, Finding, GateUnavailable, Verdict
     from llama3_tools.sandbox import (
         E2BSandbox,
         Execution,
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
         SandboxClosed,
         SandboxError,
         SandboxFileError,
+        SandboxPool,
         SandboxUnavailable,
     )
     from llama3_tools.web import brave_search, wolfram_alpha
 
 __all__ = [
+    "CodeBlocked",
     "CodeGate",
     "E2BSandbox",
     "Execution",
@@ -43,13 +45,14 @@ __all__ = [
     "SandboxClosed",
     "SandboxError",
     "SandboxFileError",
+    "SandboxPool",
     "SandboxUnavailable",
     "Verdict",
     "brave_search",
     "wolfram_alpha",
 ]
 
-_GATE = frozenset({"CodeGate", "Finding", "GateUnavailable", "Verdict"})
+_GATE = frozenset({"CodeBlocked", "CodeGate", "Finding", "GateUnavailable", "Verdict"})
 _WEB = frozenset({"brave_search", "wolfram_alpha"})
 
 
