@@ -139,7 +139,7 @@ def was_interrupted(memory: BaseCheckpointSaver[Any], config: RunnableConfig, ru
         "checkpoint_ns": task.checkpoint_ns.rpartition("|")[0],
         "checkpoint_id": task.checkpoint_id,
     }
-    found = memory.get_tuple(RunnableConfig(configurable=place))
+    found = memory.get_tuple({"configurable": place})
     writes = found.pending_writes or [] if found else []
     return any(name == task.task_id and channel == INTERRUPT for name, channel, _ in writes)
 

@@ -1,9 +1,9 @@
 """Kill a program again and again while it answers, and look at what is left.
 
 python crashes.py FOLDER KILLS: in each round a child process answers one question on a thread kept in SQLite,
-and is killed at a random moment. The next child goes on where that one was cut off, until one comes to the end.
-Prints how many rounds, kills and unknown outcomes there were; ends with an error when something was lost or done
-twice.
+and is killed at a random moment. The next child goes on where that one was cut off, until one comes to the
+end. Prints how many rounds, kills and unknown outcomes there were; ends with an error when something was lost
+or done twice.
 
 The children are forked, so that a kill costs no more than what the child had done.
 """
