@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ._agent import Agent
     from ._guards import Guards
     from ._llama import Llama
+    from ._options import ToolOptions, tool_options
     from ._run import FinishReason, Run, RunFiles, Usage
     from ._scripted import ScriptedLlama
     from ._stream import EventStream
@@ -29,6 +30,7 @@ _HOMES = {
     "_agent": ("Agent",),
     "_guards": ("Guards",),
     "_llama": ("Llama",),
+    "_options": ("ToolOptions", "tool_options"),
     "_run": ("FinishReason", "Run", "RunFiles", "Usage"),
     "_scripted": ("ScriptedLlama",),
     "_stream": ("EventStream",),
@@ -73,8 +75,10 @@ __all__ = [
     "ToolCall",
     "ToolCallDelta",
     "ToolDefinitionError",
+    "ToolOptions",
     "ToolResult",
     "Usage",
+    "tool_options",
 ]
 
 

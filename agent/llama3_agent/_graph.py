@@ -5,7 +5,7 @@
     guard_input ──> generate ──> answered? ──> guard_output ──> (structure) ──> END
                      ▲    │ calls
                      │    ▼
-                     │   scan ──> approve (interrupt) ──> execute
+                     │   scan ──> approve (interrupt) ──> execute, each call beside the others
                      │     │ nothing may run                 │
                      └─────┴───────────── observe <──────────┘
 
@@ -15,7 +15,9 @@ node from its top again when it resumes.
 """
 
 # No "from __future__ import annotations" here: LangGraph looks at the real types of a node's parameters.
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from langchain_core.messages import HumanMessage
@@ -23,19 +25,22 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import StreamWriter, interrupt
+from langgraph.runtime import Runtime
+from langgraph.types import Send, StreamWriter, interrupt
 
 from llama3_prompts import Grammar, Transcript, json_grammar
 
 from . import events
-from ._calls import allowed, gate_failure, readable, refusals
+from ._approval import Approval, decided
+from ._calls import gate_failure, jobs, noted, readable, undecided, unknown, unscanned
 from ._code import CodeRunner, verdict_state
+from ._conversation import Conversation
 from ._guards import Guards, refusal
-from ._judge import STOPPED, judge, steps_used_up
+from ._judge import judge, spent, stopped
 from ._run import Usage
 from ._sessions import Session, Sessions
-from ._state import Call, Limits, Result, State, new_turn
-from ._steps import Teller, answer_calls, run_code, settle, usage_metadata, with_files
+from ._state import Call, Job, Limits, Result, State, new_message, new_turn
+from ._steps import Teller, answer_calls, run_code, settle, usage_metadata, was_interrupted, with_files
 from ._structured import problem, request
 from ._tools import CODE_INTERPRETER, ToolSet
 from .engine import Completion, ContextOverflow, Engine, NotEnoughMemory, RequestError, Sampling
@@ -50,11 +55,12 @@ class Loop:
         tools: Everything that can be called, code apart.
         code: The gate and the door to the sandbox.
         sessions: The living part of each thread.
+        memory: Where LangGraph keeps the threads.
         opening: Keywords of `Transcript` for a new conversation.
         sampling: How tokens are chosen.
         limits: Where a run ends without an answer.
         guards: What may enter and leave.
-        ask: Whether calls wait for approval.
+        approval: Which calls wait for a decision.
         code_timeout: Seconds for one piece of code.
         output_limit: Characters of output that the model gets to read.
         constrain: Whether calls of custom tools are held to their grammar.
@@ -64,84 +70,83 @@ class Loop:
     tools: ToolSet
     code: CodeRunner
     sessions: Sessions
+    memory: BaseCheckpointSaver[Any]
     opening: dict[str, Any]
     sampling: Sampling
     limits: Limits
     guards: Guards
-    ask: bool
+    approval: Approval
     code_timeout: float
     output_limit: int
     constrain: bool
 
-    def compile(
-        self, checkpointer: BaseCheckpointSaver[Any] | None
-    ) -> CompiledStateGraph[State, None, State, State]:
+    def compile(self) -> CompiledStateGraph[State, None, State, State]:
         """Return the runnable graph."""
         graph = StateGraph(State)
         graph.add_node("guard_input", self.guard_input)
         graph.add_node("generate", self.generate)
         graph.add_node("guard_output", self.guard_output)
+        graph.add_node("structure", self.structure)
         graph.add_node("scan", self.scan)
         graph.add_node("approve", self.approve)
-        graph.add_node("execute", self.execute)
+        graph.add_node("execute", self.execute, input_schema=Job)
         graph.add_node("observe", self.observe)
         graph.add_edge(START, "guard_input")
         graph.add_conditional_edges("guard_input", self.after_guard, ["generate", END])
+        handling = ["scan", "approve", "execute", "observe"]
         graph.add_conditional_edges(
-            "generate", self.after_generate, ["generate", "scan", "observe", "guard_output", END]
+            "generate", self.after_generate, [*handling, "generate", "guard_output", END]
         )
-        graph.add_conditional_edges("scan", self.after_scan, ["approve", "execute", "observe"])
-        graph.add_edge("approve", "execute")
+        graph.add_conditional_edges("scan", self.after_calls, handling)
+        graph.add_conditional_edges("approve", self.after_calls, handling)
         graph.add_edge("execute", "observe")
         graph.add_conditional_edges("observe", self.after_guard, ["generate", END])
-        graph.add_node("structure", self.structure)
         graph.add_conditional_edges("guard_output", self.after_answer, ["structure", END])
         graph.add_edge("structure", END)
-        return graph.compile(checkpointer=checkpointer)
+        return graph.compile(checkpointer=self.memory)
 
-    def guard_input(self, state: State) -> State:
+    def guard_input(self, state: State, config: RunnableConfig) -> State:
         """Let the question in, unless the guard objects; then the conversation never sees it."""
-        transcript = self._transcript(state)
-        settle(transcript, state)
-        mark = transcript.position
-        change = State(**{**new_turn(), "mark": mark})
-        if reason := refusal(self.guards.input, state["question"]):
-            change |= State(finish_reason="blocked", error=f"the question was blocked: {reason}")
-        else:
-            transcript.append(HumanMessage(with_files(state["question"], state.get("attached", []))))
-        return {**change, "transcript": transcript.to_state()}
+        with self._conversation(state, config) as conversation:
+            settle(conversation, state, self.approval.waits, self._is_code)
+            change = State(**{**new_turn(), "mark": conversation.transcript.position})
+            if reason := refusal(self.guards.input, state["question"]):
+                change |= State(finish_reason="blocked", error=f"the question was blocked: {reason}")
+            else:
+                question = with_files(state["question"], state.get("attached", []))
+                conversation.append(HumanMessage(question))
+            return {**change, "log": conversation.write()}
 
     def generate(self, state: State, config: RunnableConfig, writer: StreamWriter) -> State:
         """Let the model write one message, and find out what follows from it."""
-        transcript = self._transcript(state)
-        try:
-            completion = self._speak(transcript, self._session(config), writer)
-        except (ContextOverflow, NotEnoughMemory) as error:
-            transcript.rewind(state["mark"])
-            return _outgrown(error) | State(transcript=transcript.to_state(), calls=[])
-        message = transcript.add_generated(completion.ids, usage=usage_metadata(completion))
-        turn_over = not completion.ids or transcript.codec.name(completion.ids[-1]) != "<|eom_id|>"
-        change = State(
-            transcript=transcript.to_state(),
-            steps=state["steps"] + 1,
-            usage=asdict(Usage(**state["usage"]).plus(completion)),
-            verdicts={},
-            refused={},
-            outcomes={},
-        )
+        session = self._session(config)
+        with self._conversation(state, config) as conversation:
+            try:
+                completion = self._speak(conversation.transcript, session, state, writer)
+            except (ContextOverflow, NotEnoughMemory) as error:
+                conversation.rewind(state["mark"])
+                return _outgrown(error) | State(log=conversation.write(), calls=[])
+            message = conversation.add_generated(completion.ids, usage_metadata(completion))
+            codec, log = conversation.transcript.codec, conversation.write()
+        turn_over = not completion.ids or codec.name(completion.ids[-1]) != "<|eom_id|>"
+        change = State(**new_message(), log=log, run=session.run, steps=state["steps"] + 1)
+        change["usage"] = asdict(Usage(**state["usage"]).plus(completion))
         change.update(judge({**state, **change}, message, completion, self.limits, turn_over=turn_over))
+        if change.get("finish_reason") == "interrupted":
+            change.update(stopped(self.limits, out_of_time=session.out_of_time))
         for call in readable(change):
             writer(events.ToolCall(call["id"], call["name"], call["args"]))
-        return change
+        return change | State(refused=self.approval.refused(readable(change)))
 
-    def guard_output(self, state: State, writer: StreamWriter) -> State:
+    def guard_output(self, state: State, config: RunnableConfig, writer: StreamWriter) -> State:
         """Let the answer out, unless the guard objects; then it is taken out of the conversation too."""
         text = state["output"] or ""
         if reason := refusal(self.guards.output, text):
-            transcript = self._transcript(state)
-            transcript.rewind(transcript.spans[-1].start)
+            with self._conversation(state, config) as conversation:
+                conversation.rewind(conversation.transcript.spans[-1].start)
+                log = conversation.write()
             error = f"the answer was blocked: {reason}"
-            return State(transcript=transcript.to_state(), output="", finish_reason="blocked", error=error)
+            return State(log=log, output="", finish_reason="blocked", error=error)
         if self.guards.output:
             writer(events.TextDelta(text))
         return State(finish_reason="answered")
@@ -150,19 +155,17 @@ class Loop:
         """Have the answer again, as JSON. The conversation keeps it as it was said."""
         schema = state["schema"]
         assert schema is not None
-        transcript = self._transcript(state)
+        with self._conversation(state, config) as conversation:
+            transcript = conversation.transcript.branch()
         transcript.append(HumanMessage(request(schema)))
         grammar = json_grammar(schema) if self.constrain else None
         try:
-            completion = self._complete(transcript, self._session(config), grammar)
+            completion = self._complete(transcript, self._session(config), state, grammar)
         except (ContextOverflow, NotEnoughMemory) as error:
             return _outgrown(error)
         text = "".join(p.text for p in transcript.codec.pieces(completion.ids) if not p.special)
-        change = State(
-            structured=text,
-            steps=state["steps"] + 1,
-            usage=asdict(Usage(**state["usage"]).plus(completion)),
-        )
+        usage = asdict(Usage(**state["usage"]).plus(completion))
+        change = State(structured=text, steps=state["steps"] + 1, usage=usage)
         if reason := refusal(self.guards.output, text):
             change |= State(structured=None, finish_reason="blocked", error=f"the JSON was blocked: {reason}")
         elif wrong := problem(text, schema):
@@ -172,81 +175,92 @@ class Loop:
 
     def scan(self, state: State, config: RunnableConfig, writer: StreamWriter) -> State:
         """Have the gate look at every piece of code, before any call of the message is carried out."""
-        verdicts = {}
-        for call in readable(state):
-            if self._is_code(call):
-                code = str(call["args"]["code"])
-                verdict = self.code.scan(code, session=self._session(config).names)
-                writer(events.CodeScan(call["id"], code, verdict))
-                verdicts[call["id"]] = verdict_state(verdict)
-        return State(verdicts=verdicts)
-
-    def approve(self, state: State) -> State:
-        """Wait for someone to say yes or no; see `Agent.resume`."""
-        calls = allowed(state)
-        answer = interrupt({"calls": calls, "verdicts": state["verdicts"]})
-        return State(refused=refusals(answer, calls))
-
-    def execute(self, state: State, config: RunnableConfig, writer: StreamWriter) -> State:
-        """Carry out the calls that passed, in order."""
         session = self._session(config)
-        outcomes, plots = {}, state.get("plots", 0)
-        for call in allowed(state):
-            if session.stop.is_set() or call["id"] in state["refused"]:
-                continue
-            if self._is_code(call):
-                event, figures = self._run_code(call, state, session, plots)
-                plots += figures
-            else:
-                outcome = self.tools.call(call["name"], call["args"])
-                event = events.ToolResult(call["id"], call["name"], outcome.content, outcome.ok)
+        verdicts = dict(state["verdicts"])
+        for call in unscanned(state, self._is_code):
+            code = str(call["args"].get("code", ""))
+            verdict = self.code.scan(code, session=session.names)
+            writer(events.CodeScan(call["id"], code, verdict))
+            verdicts[call["id"]] = verdict_state(verdict)
+        return State(verdicts=verdicts, run=session.run)
+
+    def approve(self, state: State, config: RunnableConfig) -> State:
+        """Wait for someone to say yes or no; see `Agent.resume`."""
+        calls = undecided(state, self.approval.waits)
+        verdicts = {call["id"]: state["verdicts"].get(call["id"]) for call in calls}
+        answer = interrupt({"calls": calls, "verdicts": verdicts})
+        return decided(answer, calls, state) | State(run=self._session(config).run)
+
+    def execute(self, job: Job, config: RunnableConfig, runtime: Runtime[None]) -> State:
+        """Carry out what may be carried out, in order."""
+        session, outcomes, plots = self._session(config), {}, job["plots"]
+        # Begun before by a run that is no more: twice is worse than not at all, if the tool does not say
+        # otherwise.
+        again = job["run"] != session.run and not was_interrupted(self.memory, config, runtime)
+        for call in job["calls"]:
+            with session.slots:
+                if session.stop.is_set():
+                    break
+                event, figures = self._carry_out(call, job, session, plots, again=again)
+            plots += figures
             outcomes[call["id"]] = Result(content=event.content, ok=event.ok)
-            writer(event)
-        return State(outcomes=outcomes, plots=plots)
+            runtime.stream_writer(event)
+        return State(outcomes=outcomes) | (State(plots=plots) if job["verdicts"] else State())
 
     def observe(self, state: State, config: RunnableConfig, writer: StreamWriter) -> State:
         """Tell the model what became of each call, and see whether the turn may go on."""
-        stopped = self._session(config).stop.is_set()
+        session = self._session(config)
         change = State(calls=[])
         if not state["finish_reason"]:
-            if stopped:
-                change |= State(finish_reason="interrupted", error=STOPPED)
+            if session.stop.is_set():
+                change |= stopped(self.limits, out_of_time=session.out_of_time)
             elif reason := gate_failure(state):
                 change |= State(finish_reason="blocked", error=reason)
-            elif state["steps"] >= self.limits.steps:
-                change |= State(finish_reason="max_steps", error=steps_used_up(self.limits))
-        transcript = self._transcript(state)
-        answer_calls(transcript, {**state, "error": change.get("error") or state["error"]}, writer)
-        return {**change, "transcript": transcript.to_state()}
+            else:
+                change |= spent(state, self.limits)
+        with self._conversation(state, config) as conversation:
+            answer_calls(conversation, {**state, "error": change.get("error") or state["error"]}, writer)
+            return {**change, "log": conversation.write()}
 
     def after_guard(self, state: State) -> str:
         """Where to go when a message for the model has been added."""
         return END if state["finish_reason"] else "generate"
 
-    def after_generate(self, state: State) -> str:
+    def after_generate(self, state: State) -> str | list[Send]:
         """Where to go when the model has written."""
         if state["calls"]:
-            return "observe" if state["finish_reason"] else "scan"
+            return "observe" if state["finish_reason"] else self.after_calls(state)
         if state["finish_reason"]:
             return END
         return "guard_output" if state["output"] is not None else "generate"
+
+    def after_calls(self, state: State) -> str | list[Send]:
+        """Where to go with the calls of a message: to the gate, to who decides, then all at once."""
+        if unscanned(state, self._is_code):
+            return "scan"
+        if undecided(state, self.approval.waits):
+            return "approve"
+        return [Send("execute", job) for job in self._jobs(state)] or "observe"
 
     def after_answer(self, state: State) -> str:
         """Where to go when an answer has been let out."""
         return "structure" if state.get("schema") and state["finish_reason"] == "answered" else END
 
-    def after_scan(self, state: State) -> str:
-        """Where to go when all code has been looked at."""
-        if not allowed(state):
-            return "observe"
-        return "approve" if self.ask else "execute"
+    @contextmanager
+    def _conversation(self, state: State, config: RunnableConfig) -> Iterator[Conversation]:
+        """The conversation of a state, and the living one is kept if nothing goes wrong."""
+        session, log = self._session(config), state.get("log", [])
+        living, session.conversation = session.conversation, None
+        if not log:
+            fresh = Transcript(self.engine.tokenizer, self.engine.family, **self.opening)
+            living = Conversation(fresh, [])
+        elif living is None or living.head != log[-1]["head"]:
+            living = Conversation.read(log, self.engine.tokenizer, self.opening["tools"])
+        yield living
+        session.conversation = living
 
-    def _transcript(self, state: State) -> Transcript:
-        if "transcript" in state:
-            return Transcript.from_state(
-                self.engine.tokenizer, state["transcript"], tools=self.opening["tools"]
-            )
-        return Transcript(self.engine.tokenizer, self.engine.family, **self.opening)
+    def _jobs(self, state: State) -> list[Job]:
+        return jobs(state, self._is_code, parallel=self.limits.parallel > 1)
 
     def _session(self, config: RunnableConfig) -> Session:
         return self.sessions.open(str(config["configurable"]["thread_id"]))
@@ -254,31 +268,51 @@ class Loop:
     def _is_code(self, call: Call) -> bool:
         return call["name"] == CODE_INTERPRETER and self.sessions.has_sandbox
 
-    def _speak(self, transcript: Transcript, session: Session, writer: StreamWriter) -> Completion:
+    def _speak(
+        self, transcript: Transcript, session: Session, state: State, writer: StreamWriter
+    ) -> Completion:
         tell = Teller(transcript, writer, hold_text=self.guards.output is not None)
         grammar = transcript.call_grammar() if self.constrain else None
-        completion = self._complete(transcript, session, grammar, tell)
+        completion = self._complete(transcript, session, state, grammar, tell)
         tell.end(truncated=completion.finish == "length")
         return completion
 
     def _complete(
-        self, transcript: Transcript, session: Session, grammar: Grammar | None, tell: Teller | None = None
+        self,
+        transcript: Transcript,
+        session: Session,
+        state: State,
+        grammar: Grammar | None,
+        tell: Teller | None = None,
     ) -> Completion:
         return self.engine.complete(
             transcript.open_assistant(),
             session=session.key,
-            sampling=self.sampling,
+            sampling=replace(self.sampling, max_tokens=self._room(state)),
             on_token=tell,
             cancel=session.stop,
             grammar=grammar,
             tenant=self.sessions.tenant,
         )
 
-    def _run_code(
-        self, call: Call, state: State, session: Session, plots: int
+    def _room(self, state: State) -> int:
+        """Tokens that the next message may have."""
+        most, budget = self.sampling.max_tokens, self.limits.tokens
+        used = Usage(**state["usage"]).generated_tokens
+        return most if budget is None else max(1, min(most, budget - used))
+
+    def _carry_out(
+        self, call: Call, job: Job, session: Session, plots: int, *, again: bool
     ) -> tuple[events.ToolResult, int]:
-        timeout, limit = self.code_timeout, self.output_limit
-        return run_code(call, state, session, self.code, plots=plots, timeout=timeout, limit=limit)
+        """The result of a call, and how many figures it left behind."""
+        code = call["id"] in job["verdicts"]
+        if again and (code or not self.tools.repeatable(call["name"])):
+            return events.ToolResult(call["id"], call["name"], unknown(call)["content"], ok=False), 0
+        if code:
+            timeout, limit = self.code_timeout, self.output_limit
+            return run_code(call, job, session, self.code, plots=plots, timeout=timeout, limit=limit)
+        outcome = self.tools.call(call["name"], call["args"], session.stop)
+        return events.ToolResult(call["id"], call["name"], noted(call, outcome.content), outcome.ok), 0
 
 
 def _outgrown(error: RequestError) -> State:

@@ -10,12 +10,21 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
-    from llama3_tools import Result
+    from llama3_tools import Result, Verdict
 
     from .engine import Completion
+    from .events import ToolCall
 
 FinishReason = Literal[
-    "answered", "max_steps", "repeated_call", "format_errors", "truncated", "blocked", "interrupted", "error"
+    "answered",
+    "max_steps",
+    "repeated_call",
+    "format_errors",
+    "truncated",
+    "blocked",
+    "interrupted",
+    "error",
+    "budget",
 ]
 FINISH_REASONS: tuple[FinishReason, ...] = get_args(FinishReason)
 
@@ -142,6 +151,9 @@ class Run:
         steps: How many times the model wrote.
         thread: Pass it as ``thread=`` to continue, when the run was started with one.
         parsed: The answer as the ``output_type`` asked for; None if none was, or the run ended early.
+        ids: The whole conversation as the token ids that the model read and wrote.
+        waiting: The calls that wait for a decision; see `Agent.resume`.
+        verdicts: What the gate said of the code of the last message, by call id.
     """
 
     output: str
@@ -154,3 +166,6 @@ class Run:
     steps: int
     thread: str
     parsed: Any = None
+    ids: tuple[int, ...] = field(default=(), repr=False)
+    waiting: tuple[ToolCall, ...] = ()
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict, repr=False)
