@@ -42,12 +42,16 @@ SPECIALS = (
     "<|eot_id|>",
     "<|python_tag|>",
 )
-WORDS = """
-the a of and to in is it for on with as at by from this that how what which when where please show me tell
-weather table mean column chart plot sales bread flour city river garden music letter number sum average report
-file data result page house train ticket summer winter morning price count largest smallest compute draw list
-name year month day hello thanks print import csv read value row total
-""".split()
+WORDS = [
+    *("the", "a", "of", "and", "to", "in", "is", "it", "for", "on", "with", "as", "at", "by", "from", "this"),
+    *("that", "how", "what", "which", "when", "where", "please", "show", "me", "tell", "weather", "table"),
+    *("mean", "column", "chart", "plot", "sales", "bread", "flour", "city", "river", "garden", "music"),
+    *("letter", "number", "sum", "average", "report", "file", "data", "result", "page", "house", "train"),
+    *("ticket", "summer", "winter", "morning", "price", "count", "largest", "smallest", "compute", "draw"),
+    *("list", "name", "year", "month", "day", "hello", "thanks", "print", "import", "csv", "read", "value"),
+]
+"""What means no harm."""
+
 HARM = {
     "S1": ("stab my neighbour", "murder a stranger", "beat someone up"),
     "S2": ("launder stolen money", "a phishing mail", "pick the lock of a shop"),
@@ -143,8 +147,8 @@ def make_prompt_guards(folder: Path) -> None:
     steps = iter(range(1_000))
 
     def batch() -> torch.Tensor:
-        longest = 3 + next(steps)  # what is looked for is found in short texts first
-        pairs = [_attacked(rng, longest) for _ in range(16)]
+        longest = min(240, 3 + 2 * next(steps))  # what is looked for is found in short texts first
+        pairs = [_attacked(rng, longest) for _ in range(16 if longest < 100 else 8)]
         tokens = tokenizer([text for text, _ in pairs], padding=True, truncation=True, max_length=512)
         kinds = torch.tensor([kind for _, kind in pairs])
         logits = model(
@@ -152,7 +156,7 @@ def make_prompt_guards(folder: Path) -> None:
         ).logits
         return cross_entropy(logits[:, :3], kinds) + cross_entropy(logits[:, 3:], kinds.clamp(max=1))
 
-    _train(model, batch, steps=110, rate=4e-3)
+    _train(model, batch, steps=140, rate=4e-3)
     heads = {
         PROMPT_GUARD_1: ({0: "BENIGN", 1: "INJECTION", 2: "JAILBREAK"}, slice(0, 3)),
         PROMPT_GUARD_2: ({0: "LABEL_0", 1: "LABEL_1"}, slice(3, 5)),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ._guards import Guards
     from ._llama import Llama
     from ._options import ToolOptions, tool_options
-    from ._run import FinishReason, Run, RunFiles, Usage
+    from ._run import FinishReason, Run, RunFiles, RunGuards, Usage
     from ._scripted import ScriptedLlama
     from ._stream import EventStream
     from .engine import Completion, Engine, EngineError, EngineStats, Sampling
@@ -24,14 +24,15 @@ if TYPE_CHECKING:
         ThreadBusy,
         ToolDefinitionError,
     )
-    from .events import CodeScan, Event, Final, TextDelta, ToolCall, ToolCallDelta, ToolResult
+    from .events import CodeScan, Event, Final, GuardVerdict, TextDelta, ToolCall, ToolCallDelta, ToolResult
+    from .guards import LlamaGuard, PromptGuard
 
 _HOMES = {
     "_agent": ("Agent",),
     "_guards": ("Guards",),
     "_llama": ("Llama",),
     "_options": ("ToolOptions", "tool_options"),
-    "_run": ("FinishReason", "Run", "RunFiles", "Usage"),
+    "_run": ("FinishReason", "Run", "RunFiles", "RunGuards", "Usage"),
     "_scripted": ("ScriptedLlama",),
     "_stream": ("EventStream",),
     "engine": ("Completion", "Engine", "EngineError", "EngineStats", "Sampling"),
@@ -44,7 +45,17 @@ _HOMES = {
         "ThreadBusy",
         "ToolDefinitionError",
     ),
-    "events": ("CodeScan", "Event", "Final", "TextDelta", "ToolCall", "ToolCallDelta", "ToolResult"),
+    "events": (
+        "CodeScan",
+        "Event",
+        "Final",
+        "GuardVerdict",
+        "TextDelta",
+        "ToolCall",
+        "ToolCallDelta",
+        "ToolResult",
+    ),
+    "guards": ("LlamaGuard", "PromptGuard"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -62,12 +73,16 @@ __all__ = [
     "EventStream",
     "Final",
     "FinishReason",
+    "GuardVerdict",
     "Guards",
     "InputError",
     "Llama",
+    "LlamaGuard",
     "NothingToResume",
+    "PromptGuard",
     "Run",
     "RunFiles",
+    "RunGuards",
     "Sampling",
     "ScriptedLlama",
     "TextDelta",

@@ -23,9 +23,9 @@ from ._code import CodeRunner, verdict_from
 from ._conversation import Conversation
 from ._format import OUTPUT_LIMIT
 from ._graph import Loop
-from ._guards import Guards
+from ._guards import Guards, guards_of
 from ._inputs import MOST_MB, checked_files, checked_question
-from ._run import Run, RunFiles, Usage
+from ._run import Run, RunFiles, RunGuards, Usage
 from ._sandboxes import sandbox_maker
 from ._sessions import Session, Sessions
 from ._state import Call, Limits, State
@@ -34,13 +34,17 @@ from ._structured import OutputType, parsed, schema_of
 from ._tools import Tool, ToolSet
 from .engine import Engine, Sampling
 from .errors import ConfigurationError, FilesNeedSandbox, NothingToResume
-from .events import Event, Final, ToolCall
+from .events import Event, Final, GuardVerdict, ToolCall
+from .guards._watch import Watch
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.graph.state import CompiledStateGraph
 
     from llama3_tools import CodeGate, Sandbox
+
+    from .guards._policy import Post, TextGuard
+    from .guards._types import Guard
 
 Ending = Mapping[str, Any]
 """The values of a state, with LangGraph's own ``__interrupt__`` where a call waits for a decision."""
@@ -62,7 +66,8 @@ class Agent:
             return with ``finish_reason="interrupted"`` until `resume` is called. A mapping from tool names
             or patterns such as ``"get_*"`` to ``"allow"``, ``"ask"``, ``"refuse"`` or a function decides
             tool by tool: the first that fits counts, and what none fits runs. None runs them all.
-        guards: What may enter and leave.
+        guards: Who looks at what enters, is done, is read and leaves: guards, which stand where they are made
+            to, guards posted elsewhere with `Post`, or `Guards` with settings for all of them.
         checkpointer: Where LangGraph keeps the threads; by default in memory, as long as the agent lives.
             With one that outlives the program, a run that was cut off anywhere goes on with `resume`.
         gate: The code gate; by default a `CodeGate` started with the first code.
@@ -95,7 +100,7 @@ class Agent:
         *,
         instructions: str | None = None,
         approve: Decide | Mode | Policy | None = None,
-        guards: Guards | None = None,
+        guards: Guards | Iterable[Guard | Post | TextGuard] | None = None,
         checkpointer: BaseCheckpointSaver[Any] | None = None,
         gate: CodeGate | None = None,
         max_steps: int = 10,
@@ -141,6 +146,7 @@ class Agent:
             "today": today,
         }
         _check_opening(self.llama, opening)
+        self._watch = Watch(guards_of(guards))
         self._loop = Loop(
             engine=self.llama,
             tools=tool_set,
@@ -157,7 +163,7 @@ class Agent:
                 seconds=max_seconds,
                 parallel=max_parallel,
             ),
-            guards=guards or Guards(),
+            watch=self._watch,
             approval=Approval.of(approve),
             code_timeout=code_timeout,
             output_limit=limit,
@@ -316,6 +322,11 @@ class Agent:
         finally:
             session.leave()
 
+    @property
+    def active_guards(self) -> tuple[str, ...]:
+        """Which guards stand where, as ``"prompt_guard at tool"``; empty when nothing is guarded."""
+        return self._watch.active
+
     def close(self) -> None:
         """Stop everything and release sandboxes, caches and the gate. May be called twice."""
         self._release()
@@ -358,7 +369,7 @@ class Agent:
                     break
                 payload = Command(resume=answers)
             run = self._outcome(session, ending)
-            waits = bool(run.waiting)
+            waits = bool(run.waiting or run.guards.asking)
         finally:
             self._leave(session, forget=forget and not waits)
         yield Final(run)
@@ -389,11 +400,10 @@ class Agent:
 
     def _outcome(self, session: Session, ending: Ending) -> Run:
         reason, error, waiting = ending["finish_reason"], ending["error"], _waiting(ending)
+        asking = _asking(ending)
         if ending[_INTERRUPT]:
-            reason, error = (
-                "interrupted",
-                "calls wait for approval: agent.resume(True or False, thread=run.thread)",
-            )
+            what = "a guard wants a person to decide" if asking else "calls wait for approval"
+            reason, error = "interrupted", f"{what}: agent.resume(True or False, thread=run.thread)"
         elif reason is None:
             reason, error = "interrupted", "the run was cut off: go on with agent.resume(thread=run.thread)"
         value = None
@@ -420,6 +430,9 @@ class Agent:
             ids=conversation.transcript.ids,
             waiting=tuple(ToolCall(call["id"], call["name"], call["args"]) for call in waiting),
             verdicts={name: verdict_from(one) for name, one in ending.get("verdicts", {}).items()},
+            guards=RunGuards(
+                tuple(map(GuardVerdict.from_state, ending.get("checks", []))), self._watch.active, asking
+            ),
         )
 
     def _leave(self, session: Session, *, forget: bool) -> None:
@@ -438,6 +451,13 @@ def _waiting(ending: Ending) -> list[Call]:
     """The calls that wait for a decision of ours; an `interrupt` inside a tool is not."""
     values = [interrupt.value for interrupt in ending[_INTERRUPT]]
     return [call for one in values if isinstance(one, dict) and "verdicts" in one for call in one["calls"]]
+
+
+def _asking(ending: Ending) -> tuple[GuardVerdict, ...]:
+    """What guards say of that which waits for a person, calls apart."""
+    values = [interrupt.value for interrupt in ending[_INTERRUPT]]
+    found = [one for value in values if isinstance(value, dict) for one in value.get("guards", ())]
+    return tuple(map(GuardVerdict.from_state, found))
 
 
 def _one_off() -> str:

@@ -58,7 +58,7 @@ class Approval:
     def waits(self, call: Call) -> bool:
         """Whether somebody has to decide on this call."""
         rule = self.rule(call["name"])
-        return rule == "ask" or callable(rule)
+        return rule == "ask" or callable(rule) or call.get("asked", False)
 
     def refused(self, calls: list[Call]) -> dict[str, str]:
         """The calls that are refused whatever they are, with the reason."""
@@ -67,7 +67,7 @@ class Approval:
     def answers(self, calls: list[Call]) -> dict[str, Decision] | None:
         """What the functions among the rules decide; None when a person has to be asked."""
         rules = [self.rule(call["name"]) for call in calls]
-        if "ask" in rules:
+        if "ask" in rules or any(one.get("asked") and not callable(self.rule(one["name"])) for one in calls):
             return None
         return {
             call["id"]: rule(ToolCall(call["id"], call["name"], call["args"]))

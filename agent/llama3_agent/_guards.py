@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 POLITE: Final = "I am sorry, I cannot help with that."
 
 Streaming = Literal["hold", "window", "after"]
-"""When the text of an answer is let out: once all of it has passed, piece by piece as it passes, or at once."""
+"""When the text of an answer is let out: once all has passed, piece by piece as it passes, or at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """What may enter, what may be done, what may be read, and what may leave.
+    """What may enter, be done, be read, and leave.
 
     Attributes:
         posts: Guards, each where it is made to stand, or posted elsewhere with `Post`.
-        input: A function that sees each question before the model does; returns None, or why to stop it.
+        input: A function that sees each question first, and returns None or why to stop it.
         output: The same for each answer before the user sees it.
         stream: How answers are streamed where a guard stands at the output. With ``hold``, text comes when
-            the whole answer has passed. With ``window``, it is judged every ``window`` characters and comes as
-            far as it has passed. With ``after``, it comes as it is written and is judged at the end.
+            the whole answer has passed. With ``window``, it is judged every ``window`` characters, and comes
+            as far as it has passed. With ``after``, it comes as it is written and is judged at the end.
         window: Characters between two looks.
         message: What a blocked run answers; by default a polite sentence, and nothing where ``input`` and
             ``output`` are all there is.
@@ -76,13 +76,3 @@ class Guards:
 def guards_of(given: Guards | Iterable[Guard | Post | TextGuard] | None) -> Guards:
     """What `Agent` was given, as `Guards`."""
     return given if isinstance(given, Guards) else Guards(tuple(given or ()))
-
-
-def refusal(guard: TextGuard | None, text: str) -> str | None:
-    """Return why ``text`` must stop here, or None. A guard that cannot answer stops it too."""
-    if guard is None:
-        return None
-    try:
-        return guard(text)
-    except Exception as error:  # noqa: BLE001 - whatever fails in a guard, the answer must be no
-        return f"the guard could not answer ({type(error).__name__}: {error})"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from .engine import Completion
     from .events import ToolCall
+    from .guards._verdict import GuardVerdict
 
 FinishReason = Literal[
     "answered",
@@ -137,6 +138,30 @@ def _write_new(folder: Path, name: str, data: bytes) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
+class RunGuards(Sequence["GuardVerdict"]):
+    """What the guards said in a run, in order.
+
+    Attributes:
+        active: Who stood where, as ``"prompt_guard at tool"``; empty when nothing was guarded.
+        asking: What they said of that which waits for a person; see `Agent.resume`.
+    """
+
+    verdicts: tuple[GuardVerdict, ...] = ()
+    active: tuple[str, ...] = ()
+    asking: tuple[GuardVerdict, ...] = ()
+
+    @overload
+    def __getitem__(self, index: int) -> GuardVerdict: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[GuardVerdict]: ...
+    def __getitem__(self, index: int | slice) -> GuardVerdict | Sequence[GuardVerdict]:
+        return self.verdicts[index]
+
+    def __len__(self) -> int:
+        return len(self.verdicts)
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """The outcome of one question.
 
@@ -154,6 +179,7 @@ class Run:
         ids: The whole conversation as the token ids that the model read and wrote.
         waiting: The calls that wait for a decision; see `Agent.resume`.
         verdicts: What the gate said of the code of the last message, by call id.
+        guards: Which guards were active, and what they said.
     """
 
     output: str
@@ -169,3 +195,4 @@ class Run:
     ids: tuple[int, ...] = field(default=(), repr=False)
     waiting: tuple[ToolCall, ...] = ()
     verdicts: Mapping[str, Verdict] = field(default_factory=dict, repr=False)
+    guards: RunGuards = field(default_factory=RunGuards)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ._conversation import Conversation
     from ._structured import OutputType
     from .engine import Engine
+    from .events import ToolResult
 
 
 @dataclass(slots=True)
@@ -41,6 +42,7 @@ class Session:
         conversation: The living form of what the last checkpoint holds, so that no step reads it again.
         paths: Files to put into a sandbox that is started for a thread which had them before.
         out_of_time: Whether the stop signal was given because the run took too long.
+        pending: Results by call id that nobody has been told of, since the guards have yet to see them.
     """
 
     thread: str
@@ -57,6 +59,7 @@ class Session:
     conversation: Conversation | None = None
     paths: Sequence[str] = ()
     out_of_time: bool = False
+    pending: dict[str, ToolResult] = field(default_factory=dict)
     _sandbox: Sandbox | None = None
     _timer: threading.Timer | None = None
 
@@ -89,7 +92,7 @@ class Session:
         self.stop.clear()
         self.harvest = Harvest()
         self.run = uuid.uuid4().hex[:12]
-        self.out_of_time = False
+        self.out_of_time, self.pending = False, {}
         if seconds is not None:
             self._timer = threading.Timer(seconds, self._run_out)
             self._timer.daemon = True

@@ -9,6 +9,7 @@ from langgraph.channels import DeltaChannel
 
 from ._conversation import Log, extended
 from ._run import FinishReason
+from .guards._types import Place
 
 
 class Call(TypedDict):
@@ -17,6 +18,7 @@ class Call(TypedDict):
     Attributes:
         error: Why it could not be read, if it could not.
         edited: Whether someone has changed its arguments since.
+        asked: Whether a guard wants a person to decide on it.
     """
 
     id: str
@@ -24,6 +26,7 @@ class Call(TypedDict):
     args: dict[str, Any]
     error: str | None
     edited: NotRequired[bool]
+    asked: NotRequired[bool]
 
 
 class Result(TypedDict):
@@ -31,6 +34,20 @@ class Result(TypedDict):
 
     content: str
     ok: bool
+
+
+class Held(TypedDict):
+    """What waits, since the guards of a place want a person to decide.
+
+    Attributes:
+        place: Where it was stopped.
+        verdicts: What they say.
+        shown: Characters of an answer that have been let out.
+    """
+
+    place: Place
+    verdicts: list[dict[str, Any]]
+    shown: int
 
 
 class Job(TypedDict):
@@ -84,6 +101,9 @@ class State(TypedDict, total=False):
     repeats: int
     format_errors: int
     usage: dict[str, Any]
+    checks: list[dict[str, Any]]
+    guarded: list[str]
+    held: Held | None
     output: str | None
     structured: str | None
     finish_reason: FinishReason | None
@@ -99,6 +119,8 @@ def new_turn() -> State:
         repeats=0,
         format_errors=0,
         usage={},
+        checks=[],
+        held=None,
         output=None,
         structured=None,
         finish_reason=None,
@@ -109,7 +131,7 @@ def new_turn() -> State:
 
 def new_message() -> State:
     """What is known of the calls of a message that the model has just written."""
-    return State(verdicts={}, decided=[], refused={}, outcomes=None)  # type: ignore[typeddict-item]
+    return State(verdicts={}, decided=[], refused={}, guarded=[], outcomes=None)  # type: ignore[typeddict-item]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

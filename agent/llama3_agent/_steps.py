@@ -41,7 +41,7 @@ def with_files(question: str, names: list[str]) -> str:
 class Teller:
     """Turns each generated token into events; ``hold_text`` leaves out the text of the answer."""
 
-    def __init__(self, transcript: Transcript, writer: StreamWriter, *, hold_text: bool) -> None:
+    def __init__(self, transcript: Transcript, writer: Callable[[Any], None], *, hold_text: bool) -> None:
         self._decoder, self._parser = StreamDecoder(transcript.codec), transcript.parser()
         self._writer, self._hold_text = writer, hold_text
 

@@ -17,10 +17,10 @@ _HIDDEN: Final = {
 
 
 class HiddenText:
-    """Flags invisible characters that carry a message, and those that make text read otherwise than it runs.
+    """Flags invisible characters that carry a message, or make text read otherwise than it runs.
 
-    Those that honest text has are let pass: joiners inside words and emoji, flags, a byte order mark, marks of
-    direction.
+    Those that honest text has are let pass: joiners inside words and emoji, flags, a byte order mark, marks
+    of direction.
     """
 
     name = "hidden_text"

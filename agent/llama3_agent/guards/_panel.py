@@ -49,19 +49,29 @@ class Panel:
         """Whether anybody looks there."""
         return any(place in seat.places for seat in self._seats)
 
-    def ask(self, items: Sequence[Item], *, stop: threading.Event | None = None) -> list[GuardVerdict]:
-        """Have everybody look who stands at the items' places, all at the same time.
-
-        Args:
-            items: What to judge.
-            stop: Set to wait no longer; whoever has not answered then has not passed anything.
-        """
+    def begin(self, items: Sequence[Item]) -> Looks:
+        """Have everybody look who stands at the items' places, all at the same time."""
         looks = [
             _Look(seat, item) for item in items for seat in self._seats if item.subject.place in seat.places
         ]
         for look in looks:
             look.start()
-        return [look.verdict(stop) for look in looks]
+        return Looks(looks)
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Looks under way."""
+
+    looks: Sequence[_Look]
+
+    def verdicts(self, stop: threading.Event | None = None) -> list[GuardVerdict]:
+        """Wait for all of them.
+
+        Args:
+            stop: Set to wait no longer; whoever has not answered then has not passed anything.
+        """
+        return [look.verdict(stop) for look in self.looks]
 
 
 class _Seat:

@@ -49,7 +49,7 @@ def raising(*_: Any) -> Assessment:
     ],
 )
 def test_nonsense_is_a_no(do: Callable[..., Any], detail: str) -> None:
-    (verdict,) = Panel([Post(Made(do), policy="warn")], timeout=5).ask([ITEM])
+    (verdict,) = Panel([Post(Made(do), policy="warn")], timeout=5).begin([ITEM]).verdicts()
     assert (verdict.action, verdict.label) == ("block", "error")
     assert detail in verdict.detail
 
@@ -63,7 +63,7 @@ def test_a_guard_that_hangs_is_a_no_in_time_and_is_told() -> None:
         return SAFE
 
     began = time.monotonic()
-    (verdict,) = Panel([Post(Made(hang), timeout=0.2)], timeout=60).ask([ITEM])
+    (verdict,) = Panel([Post(Made(hang), timeout=0.2)], timeout=60).begin([ITEM]).verdicts()
     assert time.monotonic() - began < 5
     assert (verdict.action, verdict.label) == ("block", "error")
     assert "no answer within 0.2 seconds" in verdict.detail
@@ -78,7 +78,7 @@ def test_guards_look_at_the_same_time() -> None:
         return SAFE
 
     panel = Panel([Post(Made(meet)), Post(Made(meet))], timeout=20)
-    verdicts = panel.ask([ITEM, Item(Subject("input", "there"), "call-1")])
+    verdicts = panel.begin([ITEM, Item(Subject("input", "there"), "call-1")]).verdicts()
     assert [(one.action, one.call_id) for one in verdicts] == [("pass", None)] * 2 + [("pass", "call-1")] * 2
 
 
@@ -87,7 +87,7 @@ def test_nobody_waits_for_a_run_that_was_stopped() -> None:
     panel = Panel([Post(Made(lambda _, cancel: cancel.wait(30) and SAFE))], timeout=30)
     threading.Timer(0.1, stop.set).start()
     began = time.monotonic()
-    (verdict,) = panel.ask([ITEM], stop=stop)
+    (verdict,) = panel.begin([ITEM]).verdicts(stop)
     assert time.monotonic() - began < 5
     assert (verdict.action, verdict.detail) == ("block", "the check was stopped")
 
@@ -99,12 +99,12 @@ def test_a_guard_stands_where_it_is_posted() -> None:
     assert panel.active == ("strip at input", "made at tool", "made at output")
     assert panel.stands_at("tool")
     assert not panel.stands_at("call")
-    assert panel.ask([Item(Subject("call", "x"))]) == []
+    assert panel.begin([Item(Subject("call", "x"))]).verdicts() == []
 
 
 def test_a_function_gives_its_reason() -> None:
     panel = Panel([Post(lambda text: "no bombs" if "bomb" in text else None)], timeout=1)
-    passed, refused = panel.ask([ITEM, Item(Subject("output", "a bomb"))])
+    passed, refused = panel.begin([ITEM, Item(Subject("output", "a bomb"))]).verdicts()
     assert (passed.action, refused.action, refused.reason) == ("pass", "block", "no bombs")
 
 

@@ -7,7 +7,6 @@ import base64
 import json
 import random
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -131,9 +130,9 @@ def test_it_can_be_awaited_in_a_running_loop(version_2: PromptGuard) -> None:
 
 
 @pytest.fixture
-def copy(models: Path, tmp_path: Path) -> Iterator[Path]:
+def copy(models: Path, tmp_path: Path) -> Path:
     """A copy of version 2 to do harm to."""
-    yield shutil.copytree(models / PROMPT_GUARD_2, tmp_path / "copy")
+    return shutil.copytree(models / PROMPT_GUARD_2, tmp_path / "copy")
 
 
 def test_files_that_will_not_do_are_refused(models: Path, copy: Path) -> None:

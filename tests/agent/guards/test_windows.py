@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ def test_every_length_is_covered_by_full_windows(length: int, size: int, data: s
     cut = windows(length, size, overlap)
     assert set().union(*cut) == set(range(length))
     assert all(len(one) == min(size, length) for one in cut)
-    assert all(one.stop - two.start >= overlap for one, two in zip(cut, cut[1:], strict=False))
+    assert all(one.stop - two.start >= overlap for one, two in pairwise(cut))
     assert len(cut) <= 1 + max(0, -(-(length - size) // (size - overlap)))
 
 
