@@ -81,6 +81,55 @@ def doctor(model: Model = "cria") -> None:
         raise typer.Exit(examine(model))
 
 
+@app.command(name="eval")
+def evaluate(
+    suite: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="redteam (default), or CyberSecEval's interpreter, prompt-injection, insecure-code, "
+            "false-refusal."
+        ),
+    ] = None,
+    model: Model = "cria",
+    data: Annotated[
+        Path | None, typer.Option("--data", help="CyberSecEval's datasets folder, for its suites.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Outcomes are kept here; run again to go on.")
+    ] = Path("eval.jsonl"),
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Cases of each suite.")] = None,
+    llama_guard: Annotated[
+        str | None, typer.Option("--llama-guard", help="A Llama Guard 3: a Hugging Face id or a folder.")
+    ] = None,
+    prompt_guard: Annotated[
+        str | None, typer.Option("--prompt-guard", help="A Prompt Guard: a Hugging Face id or a folder.")
+    ] = None,
+    hidden_text: Annotated[
+        bool, typer.Option("--hidden-text", help="Guard against invisible characters.")
+    ] = False,
+    judge: Annotated[str | None, typer.Option("--judge", help="A model that judges answers.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
+) -> None:
+    """Attack an agent, and report where each attack was stopped; the model 'obedient' does as it is told."""
+    from ._eval import evaluate as run_suites
+
+    with clean_exit():
+        raise typer.Exit(
+            run_suites(
+                suite or ["redteam"],
+                model=model,
+                data=data,
+                out=out,
+                limit=limit,
+                llama_guard=llama_guard,
+                prompt_guard=prompt_guard,
+                hidden_text=hidden_text,
+                judge=judge,
+                as_json=json,
+            )
+        )
+
+
 def main() -> None:
     """Run the command line."""
     # Whatever is typed or said, in whatever locale: no traceback.
