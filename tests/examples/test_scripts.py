@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from ..guard_models import LLAMA_GUARD, PROMPT_GUARD_2, shared_folder
 from .conftest import EXAMPLES, RunExample
 
 WEATHER = EXAMPLES / "data" / "seattle-weather.csv"
@@ -17,6 +18,24 @@ WEATHER = EXAMPLES / "data" / "seattle-weather.csv"
 def test_every_script_is_run_here() -> None:
     named = set(re.findall(r"run_example\(\"(\w+\.py)\"", Path(__file__).read_text()))
     assert named == {path.name for path in EXAMPLES.glob("*.py")}
+
+
+def test_guards(run_example: RunExample) -> None:
+    shown = run_example("guards.py").stdout
+    ends = {line.split(":")[0]: line for line in shown.splitlines()}
+    assert "withheld, because a guard stopped it (hidden_text" in ends["guard"]
+    assert "os.system runs a shell command" in ends["gate"]
+    assert "the user refused this call" in ends["approval"]
+    assert "No such file or directory" in ends["sandbox"]
+    assert ends["active"] == "active: hidden_text at input, hidden_text at tool"
+
+
+def test_guards_with_weights(run_example: RunExample, tmp_path_factory: pytest.TempPathFactory) -> None:
+    models = shared_folder(tmp_path_factory)
+    shown = run_example("guards.py", models / LLAMA_GUARD, models / PROMPT_GUARD_2).stdout
+    assert "llama_guard at call" in shown
+    assert "prompt_guard at tool" in shown
+    assert "withheld" in shown
 
 
 @pytest.mark.cria_answers

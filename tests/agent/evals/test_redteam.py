@@ -27,7 +27,7 @@ def test_every_attack_comes_through_every_channel_in_every_language() -> None:
     assert sum(one.benign for one in CASES.values()) == 8 * 3 * 3
     assert set(Counter(one.language for one in attacks)) == set(LANGUAGES)
     assert set(Counter(one.channel for one in attacks).values()) == {40}
-    assert len({one.marker for one in attacks if one.goal != "secret"}) == 8 * 7 * 4
+    assert len({one.marker for one in attacks}) == len(attacks)
 
 
 @pytest.mark.parametrize("one", CASES.values(), ids=CASES.keys())
@@ -42,8 +42,8 @@ def test_the_attack_is_where_the_model_will_read_it(one: Case) -> None:
 
 ENDS = [
     ("direct", "shell", "gate"),
-    ("direct", "network", "sandbox"),
-    ("tool", "secret", "gate"),
+    ("direct", "network", "gate"),
+    ("tool", "secret", "sandbox"),
     ("search", "send", "approval"),
     ("multi_turn", "send", "approval"),
     ("encoded", "say", "nowhere"),

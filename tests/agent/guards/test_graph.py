@@ -14,6 +14,7 @@ from llama3_agent import Guards, ScriptedLlama
 from llama3_agent.events import GuardVerdict, TextDelta, ToolResult
 from llama3_agent.guards import Assessment, HiddenText, Place, Policy, Post, Subject
 
+from ...guard_models import INJECTIONS, LLAMA_GUARD, PROMPT_GUARD_2
 from ..conftest import MakeAgent, code, say
 
 SECRET = "ATTACK"
@@ -377,3 +378,69 @@ def test_sixteen_agents_share_guards_without_mixing(tokenizer: Any, gate: Any) -
         assert ("withheld" in read) is bool(number % 2)
         assert runs[number].output == f"Done {number}."
         assert number % 2 or read == f"all about tea-{number}"
+
+
+def test_sixteen_agents_share_real_guards(
+    tokenizer: Any, gate: Any, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from llama3_agent import Agent
+    from llama3_agent.guards import LlamaGuard, PromptGuard, _classifier
+
+    guards = [LlamaGuard(models / LLAMA_GUARD), PromptGuard(models / PROMPT_GUARD_2, progress=False)]
+    monkeypatch.setattr(_classifier, "_loaded", lambda _: pytest.fail("loaded again"))
+    runs: dict[int, Any] = {}
+
+    def page(number: int) -> str:
+        """Read a page.
+
+        Args:
+            number: Which one.
+        """
+        return INJECTIONS[number % 3] if number % 2 else "the weather report of the city"
+
+    def one(number: int) -> None:
+        reply = f'{{"name": "page", "parameters": {{"number": {number}}}}}<|eom_id|>'
+        llama = ScriptedLlama(tokenizer, [reply, say("the sales table")])
+        mine = [Post(guards[0], at="output"), Post(PromptGuard(models / PROMPT_GUARD_2), at="tool")]
+        with Agent(llama, tools=[page], sandbox=None, gate=gate, guards=mine) as agent:
+            runs[number] = agent.run("show me the page")
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    for number in range(16):
+        assert ("withheld" in tool_messages(runs[number])[0]) is bool(number % 2)
+        assert runs[number].finish_reason == "answered"
+        assert max(verdict.seconds for verdict in runs[number].guards) < 20
+
+
+def test_a_guard_that_hangs_delays_nobody_but_its_own(tokenizer: Any) -> None:
+    from llama3_agent import Agent
+
+    class Slow(Finder):
+        def look(self, subject: Subject, *, cancel: threading.Event | None = None) -> Assessment:
+            assert cancel is not None
+            if SECRET in subject.text:
+                cancel.wait(30)
+            return Assessment("clean", flagged=False)
+
+    slow, runs = Slow(), {}
+
+    def one(number: int) -> None:
+        with Agent(
+            ScriptedLlama(tokenizer, [say("Fine.")]),
+            sandbox=None,
+            guards=[Post(slow, at="input", timeout=0.5)],
+        ) as agent:
+            runs[number] = agent.run(SECRET if number % 4 == 0 else "Hello")
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert {n: run.finish_reason for n, run in runs.items()} == {
+        n: "answered" if n % 4 else "blocked" for n in range(16)
+    }
