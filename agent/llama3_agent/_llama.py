@@ -55,12 +55,13 @@ class Llama:
             hold) and bfloat16 on a GPU.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...; by default a GPU when there is one.
         progress: True shows a bar on stderr while loading, False none; by default one appears on a terminal
-            when loading takes more than a second.
+            when loading takes more than a second, and so when a long prompt is read.
         context_length: the most tokens, prompt and answer together; by default what the model was made for.
         cache_bytes: memory that the caches may occupy. Buffers of idle sessions make room first, then the
             prefixes used longest ago; the session used last keeps its buffer.
         weights: ``"int8"`` for eight bits a weight on a CPU: about four times as fast a token for models of a
-            billion parameters and more, and not exactly the same model.
+            billion parameters and more, and not exactly the same model. What it says is the same to the bit,
+            whether cached or not and whoever else is being served.
         speculate: whether to guess what greedy answers copy from the prompt and compute it together; the
             answer is the same. By default where it pays: with 8-bit weights and on a GPU.
 
@@ -85,13 +86,16 @@ class Llama:
         if weights not in ("full", "int8"):
             raise ModelUnsuitable(f"weights must be 'full' or 'int8', not {weights!r}")
         self._name = str(name)
+        self._progress = progress
         folder = folder_of(name, download_bar=progress is not False)
         config = _config.read_config(folder)
         self._context_length = _config.pick_context_length(context_length, config)
 
         # Seconds: only once there is a model to load.
-        from llama3_agent.engine import _int8, _load, _saved
+        from llama3_agent.engine import _load, _saved
+        from llama3_agent.engine._full_model import FullModel
         from llama3_agent.engine._guide import Guides
+        from llama3_agent.engine._int8_model import Int8Model
         from llama3_agent.engine._loop import Loop
         from llama3_agent.engine._progress import loading_bar
         from llama3_agent.engine._runner import Runner
@@ -113,12 +117,10 @@ class Llama:
             model = _load.load_model(folder, device=target, dtype=kept)
             self._parameters = int(model.num_parameters())
             self._fingerprint = _saved.fingerprint(model, weights)
-            if weights == "int8":
-                _int8.quantize(model)
-        self._model = model
+            self._model = Int8Model(model) if weights == "int8" else FullModel(model)
         pays = weights == "int8" or target.type != "cpu"
         self._speculate = pays if speculate is None else speculate
-        self._runner = Runner(model, context_length=self._context_length, parameters=self._parameters)
+        self._runner = Runner(self._model, context_length=self._context_length, parameters=self._parameters)
         self._sessions = SessionStore(self._runner.new_buffer, budget_bytes=cache_bytes)
         self._guides = Guides(self._tokenizer, self._stop_ids, self._runner.vocabulary)
         self._loop = Loop(self._runner, self._sessions, self._stop_ids)
@@ -156,12 +158,12 @@ class Llama:
     @property
     def device(self) -> "torch.device":
         """Where the model runs."""
-        return self._model.device  # type: ignore[no-any-return]
+        return self._model.device
 
     @property
     def dtype(self) -> "torch.dtype":
         """Element type of the weights and of the caches."""
-        return self._model.dtype  # type: ignore[no-any-return]
+        return self._model.dtype
 
     @property
     def parameters(self) -> int:
@@ -213,7 +215,7 @@ class Llama:
         limit = min(sampling.max_tokens, self._context_length - len(prompt))
         guide = self._guides.guide(grammar) if grammar is not None else None
         lookup = Lookup(prompt) if self._speculate and sampling.temperature == 0 else None
-        request = Request(prompt, limit, rule, on_token, cancel, started, guide, lookup, watch)
+        request = Request(prompt, limit, rule, on_token, cancel, started, guide, lookup, watch=watch)
         completion = self._run(request, session, tenant)
         with self._totals_lock:
             self._totals = self._totals.plus(completion)
@@ -292,12 +294,19 @@ class Llama:
                 evictions=held.evictions,
             )
 
+    @property
+    def _shown(self) -> bool | None:
+        """Whether a bar may appear now: those of several requests would overwrite one another."""
+        return self._progress if self._runner.batcher.requests < 2 else False
+
     def _run(self, request: Any, name: str, tenant: str) -> Completion:
+        from llama3_agent.engine._progress import reading_bar
+
         session = self._sessions.acquire(name, request.cancel, tenant=tenant)
         if session is None:
             return request.completion("cancelled")  # type: ignore[no-any-return]
         try:
-            with self._runner.batcher.request():
+            with self._runner.batcher.request(), reading_bar(show=self._shown) as request.on_prefill:
                 return request.completion(self._loop.run(request, session))  # type: ignore[no-any-return]
         finally:
             self._sessions.give_back(session)

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
+from llama3_prompts._builtin_grammar import Marked, marked_calls
 from llama3_prompts._forms import Dialect
-from llama3_prompts._literal_grammar import LITERAL_RULES, literal
-from llama3_prompts._toolbox import Tool
+from llama3_prompts._literal_grammar import LITERAL_RULES, STRING_RULE, inline, literal
+from llama3_prompts._toolbox import Tool, Toolbox
 
 ToolChoice: TypeAlias = "Literal['auto', 'required'] | str"
 """The model may call, must call some tool, or must call the tool of this name."""
@@ -31,34 +32,39 @@ class Grammar:
 
 
 def call_grammar(
-    tools: Sequence[Tool], dialect: Dialect, *, marked: bool, choice: ToolChoice = "auto"
+    toolbox: Toolbox, dialect: Dialect, *, marked: bool, choice: ToolChoice = "auto"
 ) -> Grammar | None:
-    """The grammar of calls of these tools; None when there are none.
+    """The grammar of calls of these tools; None when every message would be free.
 
     Args:
-        tools: What can be called.
-        dialect: The form in which they are called.
+        toolbox: What can be called.
+        dialect: The form in which custom tools are called.
         marked: Whether the tokenizer has ``<|python_tag|>``, which may stand before a call in JSON.
         choice: Whether the model has to call, and what.
 
     Raises:
         ValueError: The choice names a tool that is not there, or there is none to be called.
     """
-    if choice not in {"auto", "required"}:
-        tools = [tool for tool in tools if tool.name == choice]
-    if not tools:
-        if choice == "auto":
-            return None
+    named = None if choice in {"auto", "required"} else choice
+    tools = [tool for tool in toolbox.described if named in (None, tool.name)]
+    asked = [name for name in toolbox.dotted if named in (None, name)]
+    others = marked_calls(asked, known=toolbox.dotted, marked=marked)
+    if not tools and not others.alternatives and choice != "auto":
         raise ValueError(f"tool_choice={choice!r}, but there is no such tool to be called")
+    openings = (*_openings(tools, dialect), *others.openings) if choice == "auto" else ()
+    if choice == "auto" and not openings:
+        return None
     # After the mark, only JSON is read as a call of a custom tool; all else would be code.
     mark = "<|python_tag|>? " if marked and dialect == "json" else ""
-    lark = {"json": _json_forms, "tag": _tag_forms, "list": _list_form}[dialect](tools, mark)
-    openings = {
-        "json": ('{"name":', '{"type":"function"'),
-        "tag": ("<function=",),
-        "list": tuple(f"[{tool.name}(" for tool in tools),
-    }
-    return Grammar(tuple(lark), openings[dialect] if choice == "auto" else ())
+    forms = {"json": _json_forms, "tag": _tag_forms, "list": _list_form}[dialect]
+    bodies = list(forms(tools, mark)) if tools else [_Body()]
+    return Grammar(tuple(_lark(body, others) for body in bodies), openings)
+
+
+def _openings(tools: Sequence[Tool], dialect: Dialect) -> Sequence[str]:
+    if dialect == "list":
+        return [f"[{tool.name}(" for tool in tools]
+    return {"json": ('{"name":', '{"type":"function"'), "tag": ("<function=",)}[dialect] if tools else ()
 
 
 def json_grammar(schema: Mapping[str, Any]) -> Grammar:
@@ -68,7 +74,7 @@ def json_grammar(schema: Mapping[str, Any]) -> Grammar:
         schema: The JSON Schema of it. Objects whose properties it lists have no others, unless it says so.
             What llguidance does not know of it is not held to.
     """
-    return Grammar((f"start: {_inline(_closed(schema), loose=False)}\n",))
+    return Grammar((f"start: {inline(_closed(schema))}\n",))
 
 
 def _closed(schema: Any) -> Any:
@@ -93,49 +99,75 @@ _WHITE: Final = "[ \\n\\t]{0,16}"
 _SPACE: Final = f"SPACE: /{_WHITE}/"
 
 
-def _json_forms(tools: Sequence[Tool], mark: str) -> Iterable[str]:
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """A way to write a message of custom calls.
+
+    Attributes:
+        start: What it consists of, in terms of ``call``; empty when there are no custom tools.
+        calls: The calls there are.
+        rules: All else that is needed.
+    """
+
+    start: str = ""
+    calls: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+
+
+def _lark(body: _Body, others: Marked) -> str:
+    messages = [*([body.start] if body.start else []), *others.alternatives]
+    call = [f"call: {_either(body.calls)}"] if body.calls else []
+    # A terminal may be wanted by both.
+    rules = dict.fromkeys((*body.rules, *others.rules))
+    return "\n".join([f"start: {_either(messages)}", *call, *rules, ""])
+
+
+def _either(options: Sequence[str]) -> str:
+    return "\n    | ".join(options)
+
+
+def _json_forms(tools: Sequence[Tool], mark: str) -> Iterable[_Body]:
     """As it is written in the prompt and by `json.dumps`; then with other white space and key names."""
-    compact = [
+    compact = tuple(
         f"{_quoted('{')} {_quoted(_key('type') + _dump('function') + ', ')}? "
         f"{_quoted(_key('name') + _dump(tool.name) + ', ' + _key('parameters'))} "
         f"{_schema(tool)} {_quoted('}')}"
         for tool in tools
-    ]
-    yield _grammar(f"{mark}call ({_quoted('; ')} call)*", compact)
-    loose = [
+    )
+    yield _Body(f"{mark}call ({_quoted('; ')} call)*", compact)
+    loose = tuple(
         f"{_quoted('{')} SPACE type? {_string('name')} colon {_string(tool.name)} comma "
         f"arguments colon {_schema(tool, loose=True)} SPACE {_quoted('}')}"
         for tool in tools
-    ]
-    yield _grammar(
-        f"{mark}SPACE call (SPACE {_quoted(';')}? SPACE call)*",
-        loose,
+    )
+    rules = (
         f"type: {_string('type')} colon {_string('function')} comma",
         f"arguments: {_string('parameters')} | {_string('arguments')}",
         f"colon: SPACE {_quoted(':')} SPACE",
         f"comma: SPACE {_quoted(',')} SPACE",
         _SPACE,
     )
+    yield _Body(f"{mark}SPACE call (SPACE {_quoted(';')}? SPACE call)*", loose, rules)
 
 
-def _tag_forms(tools: Sequence[Tool], mark: str) -> Iterable[str]:
+def _tag_forms(tools: Sequence[Tool], mark: str) -> Iterable[_Body]:
     for loose in (False, True):
-        calls = [
+        calls = tuple(
             f"{_quoted('<function=' + tool.name + '>')} {_schema(tool, loose=loose)} {_quoted('</function>')}"
             for tool in tools
-        ]
+        )
         between = "SPACE" if loose else _quoted("\n")
-        yield _grammar(f"{mark}call ({between} call)*", calls, *([_SPACE] if loose else []))
+        yield _Body(f"{mark}call ({between} call)*", calls, (_SPACE,) if loose else ())
 
 
-def _list_form(tools: Sequence[Tool], mark: str) -> Iterable[str]:
+def _list_form(tools: Sequence[Tool], mark: str) -> Iterable[_Body]:
     rules: list[str] = []
     calls = []
     for number, tool in enumerate(tools):
         calls.append(f"{_quoted(tool.name + '(')} args_{number}_0 {_quoted(')')}")
         rules += _arguments(number, tool.schema["function"].get("parameters", {}))
     start = f"{mark}{_quoted('[')} call ({_quoted(', ')} call)* {_quoted(']')}"
-    yield _grammar(start, calls, *rules, LITERAL_RULES)
+    yield _Body(start, tuple(calls), (*rules, LITERAL_RULES, STRING_RULE))
 
 
 def _arguments(number: int, parameters: Mapping[str, Any]) -> list[str]:
@@ -158,25 +190,13 @@ def _arguments(number: int, parameters: Mapping[str, Any]) -> list[str]:
     return rules
 
 
-def _grammar(start: str, calls: Iterable[str], *rules: str) -> str:
-    alternatives = "\n    | ".join(calls)
-    return "\n".join([f"start: {start}", f"call: {alternatives}", *rules, ""])
-
-
 def _schema(tool: Tool, *, loose: bool = False) -> str:
-    """The arguments as an inline JSON Schema; what llguidance does not know of it is left to validation."""
+    """The arguments as an inline JSON Schema."""
     parameters = dict(tool.schema["function"].get("parameters") or {})
     parameters.setdefault("type", "object")
     if not tool.takes_any:
         parameters["additionalProperties"] = False
-    return _inline(parameters, loose=loose)
-
-
-def _inline(schema: Mapping[str, Any], *, loose: bool) -> str:
-    style: dict[str, Any] = {"item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False}
-    if loose:
-        style = {"whitespace_flexible": True, "whitespace_pattern": _WHITE}
-    return f"%json {_dump({**schema, 'x-guidance': {**style, 'lenient': True}})}"
+    return inline(parameters, white=_WHITE if loose else None)
 
 
 def _key(name: str) -> str:

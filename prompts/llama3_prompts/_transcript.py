@@ -230,19 +230,20 @@ class Transcript:
         return StreamParser.from_toolbox(self._toolbox, first_call=self._calls + 1)
 
     def call_grammar(self, choice: ToolChoice = "auto") -> Grammar | None:
-        """What calls of custom tools may be in the next message, for engines that can be held to it.
+        """What calls may be in the next message, for engines that can be held to it.
 
         Args:
-            choice: "auto" leaves everything but calls free; "required", or a tool's name, asks for a call.
+            choice: "auto" leaves everything but calls free, and code is no call; "required" asks for a call
+                or code, a tool's name for a call of that one.
 
         Returns:
-            None when there are no custom tools and none is asked for.
+            None when nothing is to be held to.
 
         Raises:
             ValueError: The choice names no tool.
         """
         marked = PYTHON_TAG in self._codec.special_ids
-        return call_grammar(self._toolbox.described, self._dialect, marked=marked, choice=choice)
+        return call_grammar(self._toolbox, self._dialect, marked=marked, choice=choice)
 
     def rewind(self, position: int) -> None:
         """Forgets everything after `position`.

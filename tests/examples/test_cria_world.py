@@ -18,7 +18,8 @@ RECIPE = Path(__file__).parents[2] / "examples" / "cria"
 sys.path.insert(0, str(RECIPE))
 
 from grow import grow  # noqa: E402
-from world import csv_intents, linked, more_intents, number_turns, words  # noqa: E402
+from world import concepts, csv_intents, functions, linked, more_intents, number_turns, words  # noqa: E402
+from world.generate import conversation  # noqa: E402
 from world.math_intents import MORE_MATH, TEXT  # noqa: E402
 from world.tables import Table  # noqa: E402
 
@@ -126,6 +127,50 @@ def test_bills_are_added_up(intent, value) -> None:
     for seed in range(10):
         slots, code = MORE_MATH[intent](Random(seed))
         assert float(run([code])) == pytest.approx(value(*(float(slots[name]) for name in "abk")))
+
+
+def asked(kind: str, count: int) -> list[functions.Call]:
+    """Questions of a function that takes one thing of a kind."""
+    function = {
+        "name": "f",
+        "questions": ["Where is {x}?"],
+        "results": ["ok"],
+        "parameters": {"x": {"type": "string", "kind": kind}},
+    }
+    return [functions.ask(Random(seed), function) for seed in range(count)]
+
+
+def test_a_number_is_passed_without_the_noun_before_it() -> None:
+    calls = asked("id", 200)
+    assert all(call.arguments["x"] in call.question for call in calls)
+    before = [call.question[: call.question.index(call.arguments["x"])].lower() for call in calls]
+    assert 20 < sum(len(text.split("where is ")[-1]) > 2 for text in before) < 120
+
+
+def test_a_currency_may_be_called_by_its_name() -> None:
+    calls = asked("currency", 100)
+    assert all(len(call.arguments["x"]) == 3 for call in calls)
+    assert 20 < sum(call.arguments["x"] not in call.question.upper() for call in calls) < 60
+
+
+def test_what_has_the_dearest_may_be_asked_by_its_label() -> None:
+    found = {concepts._of_label(Random(seed), "Which {t} is the dearest?") for seed in range(30)}
+    assert "Which {t} is the dearest?" in found
+    assert "Which {g} has the dearest {t}?" in found
+    other = "How old is the oldest {t}?"
+    assert concepts._of_label(Random(1), other) == other
+
+
+def test_functions_that_are_alike_take_something_of_the_same_kind() -> None:
+    for seed in range(40):
+        first = functions.alike(Random(seed), {"parameters": {"c": {"kind": "city"}}})
+        assert "city" in {spec.get("kind") for spec in first["parameters"].values()}
+
+
+def test_no_code_that_is_taught_fails_for_want_of_the_world(tmp_path: Path) -> None:
+    for seed in range(60):
+        for segment in conversation(10**9 + seed, tmp_path):
+            assert not (segment.learn and "has no attribute" in segment.text)
 
 
 def test_accented_words_are_one_letter_off() -> None:

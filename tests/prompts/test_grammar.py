@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Literal
+from typing import Annotated, Literal
 
 import llguidance.hf
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage
 from llguidance import LLMatcher, LLTokenizer
+from pydantic import Field
 
 from llama3_prompts import Transcript, json_grammar, parse
 
@@ -145,10 +146,82 @@ def test_a_required_tool_leaves_out_the_others(guided, llama3_tokenizer):
 
 
 def test_without_tools_there_is_nothing_to_hold_to(llama3_tokenizer):
-    talk = Transcript(llama3_tokenizer, "3.1", code_interpreter=True)
+    talk = Transcript(llama3_tokenizer, "3.1")
     assert talk.call_grammar() is None
+    assert Transcript(llama3_tokenizer, "3.1", code_interpreter=True).call_grammar() is None
     with pytest.raises(ValueError, match="no such tool"):
         talk.call_grammar("required")
+
+
+CODE = "<|python_tag|>x = {'a': 1}\nprint(x)"
+SEARCH = '<|python_tag|>brave_search.call(query="rain in \\"Oslo\\"")'
+
+
+@pytest.mark.parametrize(
+    ("choice", "fitting"),
+    [
+        ("required", {CODE, SEARCH, '{"name": "now", "parameters": {}}'}),
+        ("brave_search", {SEARCH}),
+        ("code_interpreter", {CODE}),
+        ("now", {'{"name": "now", "parameters": {}}'}),
+    ],
+)
+def test_built_in_tools_and_code_can_be_asked_for(guided, llama3_tokenizer, choice, fitting):
+    talk = conversation(
+        llama3_tokenizer, "json", builtin_tools=("brave_search", "wolfram_alpha"), code_interpreter=True
+    )
+    grammar = talk.call_grammar(choice)
+    wrong = {
+        "It is noon.",
+        "<|python_tag|>",
+        "<|python_tag|>brave_search.call(5)",
+        '<|python_tag|>{"name": "cook", "parameters": {}}',
+        '<|python_tag|>brave_search.call(query="\\x")',
+    }
+    for text in {CODE, SEARCH, '{"name": "now", "parameters": {}}', *wrong}:
+        assert accepts(guided, llama3_tokenizer, grammar, text) is (text in fitting)
+    for text in fitting:
+        message = parse(text, tools=TOOLS)
+        assert len(message.tool_calls) == 1
+        assert choice in ("required", message.tool_calls[0]["name"])
+
+
+def test_a_built_in_call_is_held_to_its_form_once_begun(llama3_tokenizer):
+    talk = conversation(llama3_tokenizer, "json", builtin_tools=("brave_search",))
+    assert "brave_search.call(" in talk.call_grammar().openings
+    alone = Transcript(llama3_tokenizer, "3.1", builtin_tools=("brave_search",))
+    assert alone.call_grammar().openings == ("brave_search.call(",)
+
+
+def order(
+    amount: Annotated[int, Field(ge=1, le=12)],
+    code: Annotated[str, Field(pattern="^[A-Z]{2}-[0-9]{3}$")],
+    sizes: Annotated[list[float], Field(min_length=1, max_length=2)],
+    note: Annotated[str, Field(max_length=4)] | None = None,
+) -> str:
+    """Order something."""
+    return f"{amount} {code} {sizes} {note}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fits"),
+    [
+        ('amount=12, code="AB-123", sizes=[1.5, 2]', True),
+        ('amount=12, code="AB-123", sizes=[1.5], note="abcd"', True),
+        ('amount=12, code="AB-123", sizes=[1.5], note=None', True),
+        ('amount=13, code="AB-123", sizes=[1.5]', False),
+        ('amount=0, code="AB-123", sizes=[1.5]', False),
+        ('amount=1, code="ab-123", sizes=[1.5]', False),
+        ('amount=1, code="AB-123", sizes=[]', False),
+        ('amount=1, code="AB-123", sizes=[1, 2, 3]', False),
+        ('amount=1, code="AB-123", sizes=[1], note="abcde"', False),
+    ],
+)
+def test_bounds_hold_in_the_list_form_too(guided, llama3_tokenizer, arguments, fits):
+    text = f"[order({arguments})]"
+    grammar = Transcript(llama3_tokenizer, "3.2", tools=[order]).call_grammar("required")
+    assert accepts(guided, llama3_tokenizer, grammar, text) is fits
+    assert bool(parse(text, tools=[order], code_interpreter=False).tool_calls) is fits
 
 
 def test_a_choice_that_is_no_tool_is_told(llama3_tokenizer):

@@ -6,9 +6,9 @@ values of a session into its buffer and attends over all that the buffer holds, 
 is no padding, and grouped-query heads are never repeated in memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,23 +18,24 @@ from transformers import AttentionInterface
 from llama3_agent.engine._kv import KVBuffer
 
 NAME = "llama3_agent_kv"
+Plan = TypeVar("Plan")
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Generic[Plan]):
     """The part of a row of tokens that belongs to one session.
 
     Attributes:
         start: where it begins in the row.
         new: how many tokens it has.
         kv: the session's buffer.
-        mask: `offset_mask`, made once a forward instead of once a layer.
+        plan: what attention needs to know of them in every layer, made once a forward.
     """
 
     start: int
     new: int
     kv: KVBuffer
-    mask: Tensor | None
+    plan: Plan
 
 
 def attend(
@@ -44,7 +45,7 @@ def attend(
     value: Tensor,
     _attention_mask: Tensor | None,
     *,
-    stretches: Sequence[Stretch],
+    stretches: Sequence[Stretch[Tensor | None]],
     scaling: float,
     **_others: Any,
 ) -> tuple[Tensor, None]:
@@ -62,14 +63,29 @@ def attend(
     Returns:
         `[1, n, query heads, head_dim]`, and no weights.
     """
-    parts = [_of_session(module.layer_idx, query, key, value, one, scaling) for one in stretches]
-    return (parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)), None
+    return over_stretches(_of_session, module.layer_idx, query, key, value, stretches, scaling), None
+
+
+def over_stretches(
+    of_session: Callable[[int, Tensor, Tensor, Tensor, Stretch[Plan], float], Tensor],
+    layer: int,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    stretches: Sequence[Stretch[Plan]],
+    scaling: float,
+) -> Tensor:
+    """What `of_session` makes of each session's part of the row, as one row again."""
+    parts: list[Tensor] = []
+    for one in stretches:
+        queries, keys, values = (t.narrow(2, one.start, one.new) for t in (query, key, value))
+        parts.append(of_session(layer, queries, keys, values, one, scaling))
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
 def _of_session(
-    layer: int, query: Tensor, key: Tensor, value: Tensor, one: Stretch, scaling: float
+    layer: int, query: Tensor, key: Tensor, value: Tensor, one: Stretch[Tensor | None], scaling: float
 ) -> Tensor:
-    query, key, value = (t.narrow(2, one.start, one.new) for t in (query, key, value))
     keys, values = one.kv.append(layer, key, value)
     heads, new, head_dim = query.shape[1:]
     if new == 1:
@@ -78,12 +94,12 @@ def _of_session(
         out = scaled_dot_product_attention(grouped, keys, values, scale=scaling)
         return out.reshape(1, 1, heads, head_dim)
     out = scaled_dot_product_attention(
-        query, keys, values, attn_mask=one.mask, is_causal=one.mask is None, scale=scaling, enable_gqa=True
+        query, keys, values, attn_mask=one.plan, is_causal=one.plan is None, scale=scaling, enable_gqa=True
     )
     return out.transpose(1, 2).contiguous()
 
 
-def offset_mask(new: int, cached: int, *, dtype: torch.dtype, device: torch.device) -> Tensor | None:
+def plan(new: int, cached: int, *, dtype: torch.dtype, device: torch.device) -> Tensor | None:
     """What to add to the scores when `new` tokens follow `cached` ones: `[new, cached + new]`, 0 or -inf.
 
     None when no mask is needed: a single token sees everything, and without cached tokens the kernels' own

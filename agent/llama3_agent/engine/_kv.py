@@ -3,11 +3,15 @@
 import torch
 from torch import Tensor
 
+BLOCK = 64
+"""Capacities are multiples of this."""
+
 
 class KVBuffer:
     """Keys and values of one token sequence, for every layer of a model.
 
-    Appending writes into spare capacity and copies nothing; when the capacity is used up it doubles.
+    Appending writes into spare capacity and copies nothing; when the capacity is used up it doubles, in whole
+    blocks.
     Cropping only moves the length. Layers agree on `length` except while a forward is under way; after an
     aborted forward, `crop` makes them agree again.
 
@@ -77,7 +81,12 @@ class KVBuffer:
         all_keys.narrow(2, start, added).copy_(keys)
         all_values.narrow(2, start, added).copy_(values)
         self._ends[layer] = end
-        return all_keys.narrow(2, 0, end), all_values.narrow(2, 0, end)
+        return self.up_to(layer, end)
+
+    def up_to(self, layer: int, end: int) -> tuple[Tensor, Tensor]:
+        """Views of the first `end` tokens of a layer; beyond its length, and at most up to the end of a block
+        of `BLOCK`, they hold numbers that mean nothing."""
+        return self._keys[layer].narrow(2, 0, end), self._values[layer].narrow(2, 0, end)
 
     def write(self, kv: Tensor) -> None:
         """Add keys and values `[layers, 2, heads, n, head_dim]` at the end of every layer."""
@@ -100,14 +109,12 @@ class KVBuffer:
     def _capacity_for(self, tokens: int) -> int:
         if tokens <= self._capacity:
             return self._capacity
-        return max(tokens, min(max(2 * self._capacity, _SMALLEST), self._limit))
-
-
-_SMALLEST = 64
+        wanted = max(tokens, min(2 * self._capacity, self._limit))
+        return -(-wanted // BLOCK) * BLOCK
 
 
 def _grown(old: Tensor, capacity: int, used: int) -> Tensor:
     batch, heads, _, head_dim = old.shape
-    new = old.new_empty((batch, heads, capacity, head_dim))
+    new = old.new_zeros((batch, heads, capacity, head_dim))
     new.narrow(2, 0, used).copy_(old.narrow(2, 0, used))
     return new

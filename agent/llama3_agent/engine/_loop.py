@@ -25,6 +25,7 @@ class Request:
         started: `time.perf_counter()` when it came in.
         guide: says what the answer may be, if it may not be anything.
         lookup: guesses what may come next.
+        on_prefill: told how many tokens of the prompt are computed, and how many there are.
         watch: ids whose log-probability is wanted at every position.
     """
 
@@ -36,6 +37,7 @@ class Request:
     started: float
     guide: Guide | None = None
     lookup: Lookup | None = None
+    on_prefill: Callable[[int, int], None] | None = None
     watch: tuple[int, ...] = ()
     cached: int = 0
     computed: int = 0
@@ -161,6 +163,8 @@ class Loop:
             chunk = request.prompt[start : start + self._runner.chunk_now]
             logits = self._forward(session, chunk)[-1]
             request.computed += len(chunk)
+            if request.on_prefill is not None:
+                request.on_prefill(len(session.tokens), len(request.prompt))
         return None if request.cancelled else logits
 
     def _forward(self, session: Session, tokens: list[int], *, rows: int = 1) -> Tensor:

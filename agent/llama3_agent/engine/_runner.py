@@ -7,8 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from llama3_agent.engine import _attention, _fused
+from llama3_agent.engine._attention import Stretch
 from llama3_agent.engine._batch import Batcher, Work
+from llama3_agent.engine._full_model import FullModel
+from llama3_agent.engine._fused import FusedStep
+from llama3_agent.engine._int8_model import Int8Model
 from llama3_agent.engine._kv import KVBuffer
 from llama3_agent.engine._sessions import Session
 
@@ -19,17 +22,14 @@ class Runner:
     """A model, one forward at a time; any number of threads may call, and share a forward where they meet.
 
     Args:
-        model: a `LlamaForCausalLM` in evaluation mode.
+        model: computes rows of tokens.
         context_length: the most tokens a session holds.
         parameters: the number of weights, whatever form they are in.
     """
 
-    def __init__(self, model: Any, *, context_length: int, parameters: int) -> None:
-        _attention.register()
-        model.set_attn_implementation(_attention.NAME)
-        self._model = model
+    def __init__(self, model: FullModel | Int8Model, *, context_length: int, parameters: int) -> None:
+        self._model: Any = model
         self._context_length = context_length
-        self._step = _fused.FusedStep(model) if _fused.suits(model) else None
         self.chunk = chunk_size(parameters, model.device)
         self.batcher = Batcher(self._run, most_tokens=self.chunk)
 
@@ -49,7 +49,7 @@ class Runner:
         return KVBuffer(
             layers=config.num_hidden_layers,
             heads=config.num_key_value_heads,
-            head_dim=self._model.model.layers[0].self_attn.head_dim,
+            head_dim=self._model.head_dim,
             limit=self._context_length,
             dtype=self._model.dtype,
             device=self._model.device,
@@ -66,41 +66,37 @@ class Runner:
     def _run(self, batch: Sequence[Work]) -> None:
         found: Sequence[Tensor]
         with torch.inference_mode():
-            if self._step is not None and all(len(work.tokens) == 1 for work in batch):
+            step = self._model.step
+            if step is not None and all(len(work.tokens) == 1 for work in batch):
                 with _one_thread():
-                    found = [self._one_token(self._step, work) for work in batch]
+                    found = [self._one_token(step, work) for work in batch]
             else:
                 found = self._together(batch)
         for work, logits in zip(batch, found, strict=True):
             work.session.tokens.extend(work.tokens)
             work.logits = logits
 
-    def _one_token(self, step: _fused.FusedStep, work: Work) -> Tensor:
+    def _one_token(self, step: FusedStep, work: Work) -> Tensor:
         session = work.session
         return step(work.tokens[0], len(session.tokens), session.kv).unsqueeze(0)
 
     def _together(self, batch: Sequence[Work]) -> Sequence[Tensor]:
         """All works as one row of tokens, each with its own positions and its own buffer."""
-        device, dtype = self._model.device, self._model.dtype
+        device = self._model.device
         row: list[int] = []
         positions: list[Tensor] = []
-        stretches: list[_attention.Stretch] = []
+        stretches: list[Stretch[Any]] = []
         wanted: list[Tensor] = []
         for work in batch:
             cached, new = len(work.session.tokens), len(work.tokens)
-            mask = _attention.offset_mask(new, cached, dtype=dtype, device=device)
-            stretches.append(_attention.Stretch(len(row), new, work.session.kv, mask))
+            stretches.append(Stretch(len(row), new, work.session.kv, self._model.plan(new, cached)))
             row += work.tokens
             positions.append(torch.arange(cached, cached + new, device=device))
             wanted.append(torch.arange(len(row) - work.rows, len(row), device=device))
-        output = self._model(
-            torch.tensor([row], device=device),
-            position_ids=torch.cat(positions).unsqueeze(0),
-            use_cache=False,
-            logits_to_keep=torch.cat(wanted),
-            stretches=stretches,
+        logits: Tensor = self._model(
+            torch.tensor(row, device=device), torch.cat(positions), stretches, torch.cat(wanted)
         )
-        return output.logits[0].split([work.rows for work in batch])  # type: ignore[no-any-return]
+        return torch.split(logits, [work.rows for work in batch])
 
 
 def chunk_size(parameters: int, device: torch.device) -> int:

@@ -146,7 +146,6 @@ class _Int8WithBias(torch.nn.Module):
 def _quantize(model: Any, device: torch.device) -> None:
     if not available() or device.type != "cpu":
         raise ModelUnsuitable("8-bit weights need a CPU and torch with FBGEMM; leave weights at 'full'")
-    torch.backends.quantized.engine = "fbgemm"
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if type(child) is torch.nn.Linear:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from pandas.plotting import _core as pandas_plotting
 
@@ -95,8 +96,11 @@ class Interpreter:
         self.cells += 1
         name, out, plots, error = f"<cell {self.cells}>", io.StringIO(), _Plots(), ""
         linecache.cache[name] = (len(code), None, code.splitlines(True), name)
-        with _modules(plots.modules() | {"datetime": _datetime_at(self.today)}), _inside(self.folder):
-            pandas_plotting._backends["matplotlib"] = plots.backend
+        with (
+            _modules(plots.modules() | {"datetime": _datetime_at(self.today)}),
+            patch.dict(pandas_plotting._backends, {"matplotlib": plots.backend}),
+            _inside(self.folder),
+        ):
             try:
                 with contextlib.redirect_stdout(out):
                     exec(compile(code, name, "exec"), self.namespace)

@@ -46,8 +46,8 @@ def test_capacity_doubles_up_to_the_limit() -> None:
     for _ in range(150):
         append(kv, 1)
         capacities.append(kv.capacity)
-    assert sorted(set(capacities)) == [64, 128, 150]
-    assert kv.nbytes == 150 * 2 * 2 * 3 * 4 * 4 == kv.bytes_for(150)
+    assert sorted(set(capacities)) == [64, 128, 192]
+    assert kv.nbytes == 192 * 2 * 2 * 3 * 4 * 4 == kv.bytes_for(150)
 
 
 def test_crop_keeps_the_front_and_the_memory() -> None:

@@ -20,6 +20,7 @@ from llama3_agent.engine import (
     ModelError,
     ModelNotFound,
     ModelUnsuitable,
+    Sampling,
 )
 
 from .conftest import SPECIALS, byte_tokenizer, save_model
@@ -200,6 +201,19 @@ def test_first_family_has_no_tool_tokens(tmp_path: Path) -> None:
     llama = Llama(folder, device="cpu", progress=False)
     assert llama.family == "3"
     assert len(llama.stop_ids) == 2
+
+
+def test_a_long_prompt_is_read_with_a_bar(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llama3_agent.engine._progress._PATIENCE_SECONDS", 0.0)
+    llama = Llama(folder, device="cpu", progress=True)
+    llama._runner.chunk = 16
+    capfd.readouterr()
+    for progress, shown in ((True, True), (False, False), (None, False)):
+        llama._progress = progress
+        llama.complete(list(range(1, 100)), tenant=str(progress), sampling=Sampling(max_tokens=2))
+        assert ("Reading the prompt" in capfd.readouterr().err) is shown
 
 
 def test_a_bar_on_stderr_only_when_asked_for(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
