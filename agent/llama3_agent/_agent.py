@@ -243,7 +243,7 @@ class Agent:
         session = self._begin(thread)
         try:
             found = self.graph.get_state(_config(thread))
-            if not found.next:
+            if not found.tasks:
                 raise NothingToResume(f"thread {thread!r} neither waits for an approval nor was cut off")
             session.paths = found.values.get("paths", [])
         except BaseException:
@@ -337,7 +337,7 @@ class Agent:
         """What earlier questions leave behind: files, and the results of calls cut off beside others."""
         found = self.graph.get_state(_config(session.thread))
         left = State(paths=found.values.get("paths", []))
-        if found.next and not found.interrupts:
+        if found.tasks and not found.interrupts:
             done = [task.result for task in found.tasks if task.name == "execute" and task.result]
             left["outcomes"] = {name: one for result in done for name, one in result["outcomes"].items()}
         return left
