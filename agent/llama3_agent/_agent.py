@@ -122,7 +122,7 @@ class Agent:
         )
         _check_times(max_seconds=max_seconds, tool_timeout=tool_timeout, code_timeout=code_timeout)
         make_sandbox, shared = sandbox_maker(sandbox)
-        self.llama = _loaded(llama)
+        self.llama = loaded(llama)
         limit = min(OUTPUT_LIMIT, self.llama.context_length // 2)
         tool_set = ToolSet(
             tools, code_interpreter=make_sandbox is not None, limit=limit, timeout=tool_timeout
@@ -451,7 +451,8 @@ def _config(thread: str, limits: Limits | None = None) -> RunnableConfig:
     return config
 
 
-def _loaded(llama: Engine | str | Path) -> Engine:
+def loaded(llama: Engine | str | Path) -> Engine:
+    """The engine itself, or the model of this name."""
     if isinstance(llama, str | Path):
         from ._llama import Llama  # torch: only when a model is to be loaded
 
