@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._agent import Agent
+    from ._chat_llama import ChatLlama
     from ._guards import Guards
     from ._llama import Llama
     from ._options import ToolOptions, tool_options
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "_agent": ("Agent",),
+    "_chat_llama": ("ChatLlama",),
     "_guards": ("Guards",),
     "_llama": ("Llama",),
     "_options": ("ToolOptions", "tool_options"),
@@ -62,6 +64,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "Agent",
     "AgentError",
+    "ChatLlama",
     "CodeRefused",
     "CodeScan",
     "Completion",

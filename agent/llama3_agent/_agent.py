@@ -127,7 +127,7 @@ class Agent:
         )
         _check_times(max_seconds=max_seconds, tool_timeout=tool_timeout, code_timeout=code_timeout)
         make_sandbox, shared = sandbox_maker(sandbox)
-        self.llama = _loaded(llama)
+        self.llama = loaded(llama)
         limit = min(OUTPUT_LIMIT, self.llama.context_length // 2)
         tool_set = ToolSet(
             tools, code_interpreter=make_sandbox is not None, limit=limit, timeout=tool_timeout
@@ -249,7 +249,7 @@ class Agent:
         session = self._begin(thread)
         try:
             found = self.graph.get_state(_config(thread))
-            if not found.next:
+            if not found.tasks:
                 raise NothingToResume(f"thread {thread!r} neither waits for an approval nor was cut off")
             session.paths = found.values.get("paths", [])
         except BaseException:
@@ -348,7 +348,7 @@ class Agent:
         """What earlier questions leave behind: files, and the results of calls cut off beside others."""
         found = self.graph.get_state(_config(session.thread))
         left = State(paths=found.values.get("paths", []))
-        if found.next and not found.interrupts:
+        if found.tasks and not found.interrupts:
             done = [task.result for task in found.tasks if task.name == "execute" and task.result]
             left["outcomes"] = {name: one for result in done for name, one in result["outcomes"].items()}
         return left
@@ -471,7 +471,8 @@ def _config(thread: str, limits: Limits | None = None) -> RunnableConfig:
     return config
 
 
-def _loaded(llama: Engine | str | Path) -> Engine:
+def loaded(llama: Engine | str | Path) -> Engine:
+    """The engine itself, or the model of this name."""
     if isinstance(llama, str | Path):
         from ._llama import Llama  # torch: only when a model is to be loaded
 

@@ -37,6 +37,10 @@ MaxSteps = Annotated[
     int, typer.Option("--max-steps", min=1, help="Times that the model may write for a question.")
 ]
 
+Ask = Annotated[
+    bool, typer.Option("--ask", help="Ask before anything is run: y(es), n(o) or e(dit) for each call.")
+]
+
 
 @app.command(epilog=EXIT_CODES_HELP)
 def run(
@@ -45,6 +49,7 @@ def run(
     model: Model = "cria",
     out: Out = Path(),
     max_steps: MaxSteps = 10,
+    ask: Ask = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the outcome as JSON instead of the answer.")
     ] = False,
@@ -54,7 +59,15 @@ def run(
 
     with clean_exit():
         raise typer.Exit(
-            answer(question, files=file or [], model=model, out=out, max_steps=max_steps, as_json=json)
+            answer(
+                question,
+                files=file or [],
+                model=model,
+                out=out,
+                max_steps=max_steps,
+                ask=ask,
+                as_json=json,
+            )
         )
 
 
@@ -64,12 +77,17 @@ def chat(
     model: Model = "cria",
     out: Out = Path(),
     max_steps: MaxSteps = 10,
+    ask: Ask = False,
+    thread: Annotated[
+        str | None,
+        typer.Option("--thread", "-t", help="Keep the conversation under this name, or go on with it."),
+    ] = None,
 ) -> None:
     """Talk to the code interpreter; /help lists commands, Ctrl-C stops an answer, Ctrl-D ends the chat."""
     from ._chat import chat as talk
 
     with clean_exit():
-        talk(files=file or [], model=model, out=out, max_steps=max_steps)
+        talk(files=file or [], model=model, out=out, max_steps=max_steps, ask=ask, thread=thread)
 
 
 @app.command()
