@@ -6,7 +6,7 @@ Usage: python guards.py [LLAMA_GUARD [PROMPT_GUARD]]     Hugging Face ids or fol
 import sys
 
 from llama3_agent import Agent, Llama, LlamaGuard, PromptGuard, ScriptedLlama
-from llama3_agent.events import ToolCall, ToolResult
+from llama3_agent.events import Final, ToolCall, ToolResult
 from llama3_agent.guards import HiddenText
 
 guards = [HiddenText()]
@@ -50,4 +50,6 @@ for place, written in ATTACKS.items():
         for event in agent.stream("Please go on."):
             if isinstance(event, ToolResult):
                 print(f"{place}: {event.content.strip().splitlines()[-1]}")
+            elif isinstance(event, Final) and event.run.finish_reason == "blocked":
+                print(f"{place}: {event.run.error}")
 print("active:", ", ".join(agent.active_guards))

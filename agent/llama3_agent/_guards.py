@@ -74,5 +74,13 @@ class Guards:
 
 
 def guards_of(given: Guards | Iterable[Guard | Post | TextGuard] | None) -> Guards:
-    """What `Agent` was given, as `Guards`."""
-    return given if isinstance(given, Guards) else Guards(tuple(given or ()))
+    """What `Agent` was given, as `Guards`.
+
+    Raises:
+        ConfigurationError: it is neither that nor a list of guards.
+    """
+    if isinstance(given, Guards):
+        return given
+    if given is not None and not isinstance(given, Iterable):
+        raise ConfigurationError("guards is a list of guards, or Guards; put a single guard in brackets")
+    return Guards(tuple(given or ()))

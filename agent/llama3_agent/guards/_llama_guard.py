@@ -7,6 +7,7 @@ import math
 import threading
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -16,7 +17,7 @@ from llama3_prompts import Codec
 from llama3_prompts.guard import CATEGORIES_1B, CATEGORIES_8B, Category, guard_ids, read_verdict
 
 from .._run import Usage
-from ..engine import ContextOverflow, Engine, ModelUnsuitable, Sampling
+from ..engine import ContextOverflow, Engine, EngineError, ModelUnsuitable, Sampling
 from ..errors import ConfigurationError
 from ._shared import Shared
 from ._types import Assessment, Place, Subject, no_answer
@@ -100,11 +101,12 @@ class LlamaGuard:
         prompt = self._prompt(messages)
         session = f"guard-{uuid.uuid4().hex}"
         try:
-            return self._judged(prompt, session, cancel)
+            found = self._judged(prompt, session, cancel)
         finally:
             self.engine.release(session, tenant=self._tenant)
-            if not (cancel is not None and cancel.is_set()):
-                self._pin(messages)
+        if found.label != "error":
+            self._pin(messages)
+        return found
 
     async def acheck(self, what: str | Sequence[BaseMessage]) -> Assessment:
         """`check`, for use in an event loop; the work is done in a worker thread."""
@@ -216,7 +218,8 @@ class LlamaGuard:
             for text in ("a", "b")
         )
         alike = next((i for i, (x, y) in enumerate(zip(one, other, strict=False)) if x != y), len(one))
-        self._pins[role] = pin(one[:alike], tenant=self._tenant)
+        with suppress(EngineError):  # there is no room to keep it: then it is computed again
+            self._pins[role] = pin(one[:alike], tenant=self._tenant)
 
 
 class _Stop(threading.Event):

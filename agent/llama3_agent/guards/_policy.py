@@ -75,6 +75,8 @@ class Post:
     timeout: float | None = None
 
     def __post_init__(self) -> None:
+        if self.at is not None and not self.at:
+            raise ConfigurationError("a guard that stands nowhere guards nothing; leave it out")
         for place in (self.at,) if isinstance(self.at, str) else self.at or ():
             if place not in PLACES:
                 raise ConfigurationError(f"a guard stands at {', '.join(PLACES)}, not at {place!r}")

@@ -11,6 +11,7 @@ import pytest
 from langchain_core.messages import ToolMessage
 
 from llama3_agent import Guards, ScriptedLlama
+from llama3_agent.errors import ConfigurationError
 from llama3_agent.events import GuardVerdict, TextDelta, ToolResult
 from llama3_agent.guards import Assessment, HiddenText, Place, Policy, Post, Subject
 
@@ -74,6 +75,11 @@ def test_a_blocked_question_gets_a_polite_answer(make_agent: MakeAgent) -> None:
     assert (verdict.place, verdict.action, verdict.label, verdict.score) == ("input", "block", "found", 0.9)
     assert run.guards.active[0] == "finder at input"
     assert all(SECRET not in str(message.content) for message in agent.run("Hi", thread="t").messages)
+
+
+def test_one_guard_without_brackets_is_told_at_once(make_agent: MakeAgent) -> None:
+    with pytest.raises(ConfigurationError, match="in brackets"):
+        make_agent(guards=Finder())
 
 
 def test_the_polite_answer_is_yours_to_choose(make_agent: MakeAgent) -> None:

@@ -44,6 +44,7 @@ def test_an_error_blocks_under_every_policy() -> None:
     ("keywords", "message"),
     [
         ({"at": "cellar"}, "not at 'cellar'"),
+        ({"at": ()}, "stands nowhere"),
         ({"policy": "shoot"}, "not 'shoot'"),
         ({"timeout": 0}, "timeout must be above 0"),
         ({"guard": 3}, "is no guard"),
