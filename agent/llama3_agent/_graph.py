@@ -34,7 +34,7 @@ from llama3_prompts import Grammar, Transcript, json_grammar
 
 from . import events
 from ._approval import Approval, decided
-from ._calls import gate_failure, jobs, noted, readable, undecided, unknown, unscanned
+from ._calls import allowed, gate_failure, jobs, noted, readable, undecided, unknown, unscanned
 from ._code import CodeRunner, verdict_state
 from ._conversation import Conversation
 from ._judge import judge, spent, stopped
@@ -45,7 +45,16 @@ from ._steps import Teller, answer_calls, run_code, settle, usage_metadata, was_
 from ._structured import problem, request
 from ._tools import CODE_INTERPRETER, ToolSet
 from .engine import Completion, ContextOverflow, Engine, NotEnoughMemory, RequestError, Sampling
-from .guards._watch import Findings, Watch, stopped_calls, tell_results, unseen, withheld
+from .guards._watch import (
+    Findings,
+    Watch,
+    stopped_calls,
+    tell_results,
+    unjudged,
+    unread,
+    unseen,
+    withheld,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +127,10 @@ class Loop:
         """Let the question in, unless a guard objects; then the conversation never sees it."""
         session = self._session(config)
         with self._conversation(state, config) as conversation:
-            settle(conversation, state, self.approval.waits, self._is_code)
+            if unjudged(state, self.watch):
+                conversation.rewind(state["mark"])
+            else:
+                settle(conversation, unread(state, self.watch), self.approval.waits, self._is_code)
             change = State(**{**new_turn(), "mark": conversation.transcript.position})
             text, names = state["question"], state.get("attached", [])
             found = self.watch.question(text, names, conversation.messages, writer, session.stop)
@@ -152,8 +164,8 @@ class Loop:
             change.update(stopped(self.limits, out_of_time=session.out_of_time))
         if found.verdicts:
             change["checks"] = [*state["checks"], *found.to_state()]
-        if found.action in ("ask", "block") and not change.get("calls"):
-            change["held"] = Held(place="output", verdicts=found.to_state(), shown=shown)
+        barred = found.action in ("ask", "block") and change.get("output") and not change.get("calls")
+        change["held"] = Held(place="output", verdicts=found.to_state(), shown=shown) if barred else None
         for call in readable(change):
             writer(events.ToolCall(call["id"], call["name"], call["args"]))
         return change | State(refused=self.approval.refused(readable(change)))
@@ -198,7 +210,8 @@ class Loop:
         found = self.watch.answer(text, transcript.messages, writer, self._session(config).stop)
         change["checks"] = [*state["checks"], *found.to_state()]
         if found.action in ("block", "ask"):  # nobody is asked about what is not shown
-            change |= State(structured=None, **self._blocked("JSON", found.reason))
+            error_text = f"the JSON was blocked: {found.reason}"
+            change |= State(structured=None, finish_reason="blocked", error=error_text)
         elif wrong := problem(text, schema):
             error_text = f"the answer could not be put into the form asked for: {wrong}"
             change |= State(structured=None, finish_reason="error", error=error_text)
@@ -246,7 +259,7 @@ class Loop:
     def guard_results(self, state: State, config: RunnableConfig, writer: StreamWriter) -> State:
         """Let the model have what came of the calls, or a notice instead of what a guard objects to."""
         session = self._session(config)
-        calls = [call for call in state["calls"] if call["id"] in state["outcomes"]]
+        calls = [call for call in allowed(state) if call["id"] in state["outcomes"]]
         messages = self._messages(state, config)
         found = self.watch.results(calls, state["outcomes"], messages, writer, session.stop)
         said = {call["id"]: found.of(call["id"]) for call in calls}

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ._policy import Action, Policy, Post
     from ._prompt_guard import PromptGuard
     from ._types import Assessment, Guard, Place, Subject
+    from ._verdict import GuardVerdict
 
 _HOMES = {
     "_hidden": ("HiddenText",),
@@ -19,6 +20,7 @@ _HOMES = {
     "_policy": ("Action", "Policy", "Post"),
     "_prompt_guard": ("PromptGuard",),
     "_types": ("Assessment", "Guard", "Place", "Subject"),
+    "_verdict": ("GuardVerdict",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -26,6 +28,7 @@ __all__ = [
     "Action",
     "Assessment",
     "Guard",
+    "GuardVerdict",
     "HiddenText",
     "LlamaGuard",
     "Place",

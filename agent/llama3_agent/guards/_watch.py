@@ -28,6 +28,7 @@ WITHHELD: Final = (
     "the result of this call was withheld, because a guard stopped it ({reason}); "
     "go on without it, and say so in your answer"
 )
+LEFT: Final = "the turn was left before it was decided on"
 STOPPED: Final = "a guard stopped this call before it was run ({reason}); do what the user asked another way"
 
 
@@ -243,6 +244,26 @@ def stopped_calls(found: Findings, calls: Sequence[Call], state: State, tell: Te
         refused={**state["refused"], **dict.fromkeys(outcomes, "")},
         outcomes=outcomes,
     )
+
+
+def unjudged(state: State, watch: Watch) -> bool:
+    """Whether the last turn was left with an answer that the guards, or who they ask, have not let out."""
+    if not watch.stands_at("output") or state.get("output") is None:
+        return False
+    held = state.get("held")
+    return state.get("finish_reason") is None or (held is not None and held["place"] == "output")
+
+
+def unread(state: State, watch: Watch) -> State:
+    """The state of a turn that was left, without results that may not have passed the guards."""
+    if not watch.stands_at("tool"):
+        return state
+    calls = {call["id"]: call for call in state.get("calls", []) if call["id"] not in state["refused"]}
+    outcomes = {
+        name: withheld(calls[name], LEFT) if name in calls else outcome
+        for name, outcome in state.get("outcomes", {}).items()
+    }
+    return State(**{**state, "outcomes": outcomes})
 
 
 def withheld(call: Call, reason: str) -> Result:

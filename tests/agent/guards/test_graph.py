@@ -450,3 +450,39 @@ def test_a_guard_that_hangs_delays_nobody_but_its_own(tokenizer: Any) -> None:
     assert {n: run.finish_reason for n, run in runs.items()} == {
         n: "answered" if n % 4 else "blocked" for n in range(16)
     }
+
+
+def test_a_result_that_nobody_decided_on_stays_out(make_agent: MakeAgent) -> None:
+    agent = make_agent(call("bad"), say("Hello."), tools=[lookup], guards=asking("tool"))
+    assert agent.run("Look it up.", thread="t").finish_reason == "interrupted"
+    run = agent.run("Something else.", thread="t")
+    assert run.output == "Hello."
+    assert SECRET not in str(run.messages)
+    assert "the turn was left before it was decided on" in tool_messages(run)[0]
+
+
+@pytest.mark.parametrize("mode", ["hold", "window", "after"])
+def test_an_answer_that_nobody_decided_on_is_forgotten(make_agent: MakeAgent, mode: Any) -> None:
+    guards = Guards([Post(Finder(), at="output", policy="ask")], stream=mode)
+    agent = make_agent(say(f"It is {SECRET}."), say("Hello."), guards=guards)
+    assert agent.run("Tell.", thread="t").finish_reason == "interrupted"
+    run = agent.run("Something else.", thread="t")
+    assert run.output == "Hello."
+    assert [message.type for message in run.messages] == ["system", "human", "ai"]
+
+
+def test_a_call_is_told_of_once(make_agent: MakeAgent) -> None:
+    both = call("tea").removesuffix("<|eom_id|>") + "; " + call(SECRET)
+    agent = make_agent(both, say("Done."), tools=[lookup], guards=[Post(Finder(), at=("call", "tool"))])
+    events = list(agent.stream("Look both up."))
+    told = [event.content for event in events if isinstance(event, ToolResult)]
+    assert sorted(told) == sorted(tool_messages(events[-1].run))
+    assert len(told) == 2
+
+
+def test_text_that_goes_on_in_another_message_is_judged_there(make_agent: MakeAgent) -> None:
+    guards = Guards([Post(Finder(), at="output")], stream="window", window=20)
+    agent = make_agent(f"I say {SECRET}<|eom_id|>", call("tea"), say("Fine."), tools=[lookup], guards=guards)
+    events = list(agent.stream("Go."))
+    assert SECRET not in deltas(events)
+    assert (events[-1].run.finish_reason, events[-1].run.output) == ("answered", "Fine.")

@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from transformers import LlamaForCausalLM
 
 from llama3_agent import Llama, ScriptedLlama
-from llama3_agent.engine import ContextOverflow, Sampling
+from llama3_agent.engine import ContextOverflow, InvalidTokens, Sampling
 from llama3_agent.errors import ConfigurationError
 from llama3_agent.guards import LlamaGuard, Subject
 from llama3_prompts import Codec
@@ -208,3 +208,15 @@ def test_sixteen_threads_do_not_mix(llama_guard: LlamaGuard) -> None:
     for thread in threads:
         thread.join()
     assert found == {n: bool(n % 2) for n in range(16)}
+
+
+@pytest.mark.parametrize("speculate", [True, False])
+def test_an_engine_tells_of_the_tokens_that_are_watched(models: Path, speculate: bool) -> None:
+    llama = Llama(models / LLAMA_GUARD, progress=False, speculate=speculate)
+    prompt = guard_ids(Codec(llama.tokenizer), asked(HARM["S1"][0]))
+    plain_run = llama.complete(prompt, sampling=Sampling(max_tokens=8))
+    watching = llama.complete(prompt, sampling=Sampling(max_tokens=8, watch=plain_run.ids))
+    assert (plain_run.watched, watching.ids) == ((), plain_run.ids)
+    assert [row[place] for place, row in enumerate(watching.watched)] == pytest.approx(watching.logprobs)
+    with pytest.raises(InvalidTokens):
+        llama.complete(prompt, sampling=Sampling(watch=(10**6,)))
