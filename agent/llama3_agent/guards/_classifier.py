@@ -135,7 +135,7 @@ class _Int8WithBias(torch.nn.Module):
     def __init__(self, linear: torch.nn.Linear) -> None:
         super().__init__()
         self._product = Int8Linear(linear.weight.detach())
-        self.register_buffer("_bias", None if linear.bias is None else linear.bias.detach().float())
+        self._bias: Tensor | None = None if linear.bias is None else linear.bias.detach().float()
 
     def forward(self, x: Tensor) -> Tensor:
         """``[..., in]`` to ``[..., out]``."""

@@ -95,7 +95,7 @@ class LlamaGuard:
             ValueError: the conversation does not begin with a person, or holds an image.
             EngineError: the engine cannot answer.
         """
-        messages = [HumanMessage(what)] if isinstance(what, str) else list(what)
+        messages: list[BaseMessage] = [HumanMessage(what)] if isinstance(what, str) else list(what)
         if not self.categories:
             return Assessment("safe", flagged=False, detail="no category is left to check")
         prompt = self._prompt(messages)
