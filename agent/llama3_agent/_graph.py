@@ -264,7 +264,7 @@ class Loop:
         found = self.watch.results(calls, state["outcomes"], messages, writer, session.stop)
         said = {call["id"]: found.of(call["id"]) for call in calls}
         outcomes = {
-            call["id"]: withheld(call, said[call["id"]].reason)
+            call["id"]: withheld(call, said[call["id"]].brief)
             for call in calls
             if said[call["id"]].action == "block"
         }
@@ -280,7 +280,8 @@ class Loop:
         assert held is not None
         answer = interrupt({"guards": held["verdicts"], "place": held["place"]})
         found = Findings.read(held["verdicts"])
-        reason = found.reason + (f"; {answer}" if isinstance(answer, str) and answer else "")
+        said = found.brief if held["place"] == "tool" else found.reason
+        reason = said + (f"; {answer}" if isinstance(answer, str) and answer else "")
         if held["place"] == "input":
             change = self._admitted(state, config) if answer is True else self._blocked("question", reason)
         elif held["place"] == "tool":

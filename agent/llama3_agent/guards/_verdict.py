@@ -44,11 +44,16 @@ class GuardVerdict:
 
     @property
     def reason(self) -> str:
-        """What was found, in a few words: the guard, its label, its score."""
+        """What was found, in a few words for people."""
         if self.label == "refused":
             return self.detail  # a function says it in its own words
+        return self.brief + (f" ({self.detail})" if self.detail else "")
+
+    @property
+    def brief(self) -> str:
+        """The guard, its label and its score, and nothing that could come from what was judged."""
         score = "" if self.score is None else f" {self.score:.2f}"
-        return f"{self.guard}: {self.label}{score}" + (f" ({self.detail})" if self.detail else "")
+        return f"{self.guard}: {self.label}{score}"
 
     def to_state(self) -> dict[str, Any]:
         """Plain values, for a checkpoint."""

@@ -48,6 +48,11 @@ class Findings:
         """What those say who decided it."""
         return "; ".join(dict.fromkeys(one.reason for one in self.verdicts if one.action == self.action))
 
+    @property
+    def brief(self) -> str:
+        """The same for the model, which must not read a word of what was judged."""
+        return "; ".join(dict.fromkeys(one.brief for one in self.verdicts if one.action == self.action))
+
     def of(self, call_id: str) -> Findings:
         """What they say about one call."""
         return Findings(tuple(one for one in self.verdicts if one.call_id == call_id))
@@ -234,7 +239,7 @@ def stopped_calls(found: Findings, calls: Sequence[Call], state: State, tell: Te
     asked = {call["id"] for call in calls if found.of(call["id"]).action == "ask"}
     outcomes = {}
     for call in blocked:
-        content = not_done(call, STOPPED.format(reason=found.of(call["id"]).reason))
+        content = not_done(call, STOPPED.format(reason=found.of(call["id"]).brief))
         outcomes[call["id"]] = Result(content=content, ok=False)
         tell(events.ToolResult(call["id"], call["name"], content, ok=False))
     return State(

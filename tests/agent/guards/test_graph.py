@@ -486,3 +486,16 @@ def test_text_that_goes_on_in_another_message_is_judged_there(make_agent: MakeAg
     events = list(agent.stream("Go."))
     assert SECRET not in deltas(events)
     assert (events[-1].run.finish_reason, events[-1].run.output) == ("answered", "Fine.")
+
+
+def test_a_notice_repeats_nothing_of_what_was_judged(make_agent: MakeAgent) -> None:
+    class Chatty(Finder):
+        def look(self, subject: Subject, *, cancel: threading.Event | None = None) -> Assessment:  # noqa: ARG002
+            raise ValueError(subject.text)
+
+    agent = make_agent(call("bad"), say("Done."), tools=[lookup], guards=[Post(Chatty(), at="tool")])
+    run = agent.run("Look it up.")
+    assert SECRET in run.guards[0].detail
+    assert SECRET not in tool_messages(run)[0]
+    assert "chatty" not in tool_messages(run)[0]
+    assert "finder: error" in tool_messages(run)[0]
