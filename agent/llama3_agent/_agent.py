@@ -32,6 +32,7 @@ from ._state import Call, Limits, State
 from ._stream import EventStream
 from ._structured import OutputType, parsed, schema_of
 from ._tools import Tool, ToolSet
+from ._tracing import agent_ended, agent_span
 from .engine import Engine, Sampling
 from .errors import ConfigurationError, FilesNeedSandbox, NothingToResume
 from .events import Event, Final, GuardVerdict, ToolCall
@@ -362,14 +363,16 @@ class Agent:
         """Drive the graph to the end of the turn, asking for approvals on the way."""
         waits = False
         try:
-            while True:
-                ending = yield from self._drive(session, payload)
-                answers = self._answers(ending)
-                if answers is None:
-                    break
-                payload = Command(resume=answers)
-            run = self._outcome(session, ending)
-            waits = bool(run.waiting or run.guards.asking)
+            with agent_span(session.thread) as span:
+                while True:
+                    ending = yield from self._drive(session, payload)
+                    answers = self._answers(ending)
+                    if answers is None:
+                        break
+                    payload = Command(resume=answers)
+                run = self._outcome(session, ending)
+                agent_ended(span, run)
+            waits = bool(ending[_INTERRUPT])
         finally:
             self._leave(session, forget=forget and not waits)
         yield Final(run)
@@ -428,8 +431,10 @@ class Agent:
             thread=session.thread,
             parsed=value,
             ids=conversation.transcript.ids,
+            ends=conversation.ends,
             waiting=tuple(ToolCall(call["id"], call["name"], call["args"]) for call in waiting),
-            verdicts={name: verdict_from(one) for name, one in ending.get("verdicts", {}).items()},
+            verdicts=harvest.verdicts
+            | {name: verdict_from(one) for name, one in ending.get("verdicts", {}).items()},
             guards=RunGuards(
                 tuple(map(GuardVerdict.from_state, ending.get("checks", []))), self._watch.active, asking
             ),

@@ -80,6 +80,11 @@ class Conversation:
         """The hash of what has been written down."""
         return self._head
 
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """Where each message ends in the ids."""
+        return tuple(self._ends)
+
     def append(self, message: BaseMessage) -> None:
         """Add a message that the model did not write."""
         self.transcript.append(message)

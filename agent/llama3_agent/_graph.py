@@ -44,6 +44,7 @@ from ._state import Call, Held, Job, Limits, Result, State, new_message, new_tur
 from ._steps import Teller, answer_calls, run_code, settle, usage_metadata, was_interrupted, with_files
 from ._structured import problem, request
 from ._tools import CODE_INTERPRETER, ToolSet
+from ._tracing import chat_ended, chat_span, tool_ended, tool_span
 from .engine import Completion, ContextOverflow, Engine, NotEnoughMemory, RequestError, Sampling
 from .guards._watch import (
     Findings,
@@ -227,6 +228,7 @@ class Loop:
             verdict = self.code.scan(code, session=session.names)
             writer(events.CodeScan(call["id"], code, verdict))
             verdicts[call["id"]] = verdict_state(verdict)
+            session.harvest.verdicts[call["id"]] = verdict
         found = self.watch.end(looks, writer, session.stop)
         return State(verdicts=verdicts, run=session.run) | stopped_calls(found, calls, state, writer)
 
@@ -247,7 +249,9 @@ class Loop:
             with session.slots:
                 if session.stop.is_set():
                     break
-                event, figures = self._carry_out(call, job, session, plots, again=again)
+                with tool_span(call["name"], call["id"]) as span:
+                    event, figures = self._carry_out(call, job, session, plots, again=again)
+                    tool_ended(span, ok=event.ok)
             plots += figures
             outcomes[call["id"]] = Result(content=event.content, ok=event.ok)
             if self.watch.stands_at("tool"):
@@ -440,15 +444,19 @@ class Loop:
         grammar: Grammar | None,
         tell: Teller | None = None,
     ) -> Completion:
-        return self.engine.complete(
-            transcript.open_assistant(),
-            session=session.key,
-            sampling=replace(self.sampling, max_tokens=self._room(state)),
-            on_token=tell,
-            cancel=session.stop,
-            grammar=grammar,
-            tenant=self.sessions.tenant,
-        )
+        sampling = replace(self.sampling, max_tokens=self._room(state))
+        with chat_span(self.engine, sampling) as span:
+            completion = self.engine.complete(
+                transcript.open_assistant(),
+                session=session.key,
+                sampling=sampling,
+                on_token=tell,
+                cancel=session.stop,
+                grammar=grammar,
+                tenant=self.sessions.tenant,
+            )
+            chat_ended(span, completion)
+        return completion
 
     def _room(self, state: State) -> int:
         """Tokens that the next message may have."""

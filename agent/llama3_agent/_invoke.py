@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
+from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from langgraph.errors import GraphBubbleUp
 
@@ -102,15 +103,25 @@ class _Work:
             self.done.set()
 
     def _call(self, tool: BaseTool, args: dict[str, Any]) -> Any:
+        # Only in answer to a call with an id do tools with an artifact (MCP's) say whether they failed.
+        call = {"type": "tool_call", "id": tool.name, "name": tool.name, "args": args}
+        value = self._value(tool, args if tool.response_format == "content" else call)
+        if not isinstance(value, ToolMessage):
+            return value
+        if value.status == "error":
+            raise ToolException(str(value.text))
+        return value.content
+
+    def _value(self, tool: BaseTool, given: dict[str, Any]) -> Any:
         if isinstance(tool, StructuredTool) and tool.func is None:
-            return asyncio.run(self._await(tool.ainvoke(args)))
+            return asyncio.run(self._await(tool.ainvoke(given)))
         try:
-            return tool.invoke(args)
+            return tool.invoke(given)
         except NotImplementedError:
             if type(tool)._arun is BaseTool._arun:
                 raise
             # A class with only an async side still has to define _run.
-            return asyncio.run(self._await(tool.ainvoke(args)))
+            return asyncio.run(self._await(tool.ainvoke(given)))
 
     async def _await(self, work: Coroutine[Any, Any, Any]) -> Any:
         self._task = asyncio.ensure_future(work)

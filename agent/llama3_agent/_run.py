@@ -177,8 +177,9 @@ class Run:
         thread: Pass it as ``thread=`` to continue, when the run was started with one.
         parsed: The answer as the ``output_type`` asked for; None if none was, or the run ended early.
         ids: The whole conversation as the token ids that the model read and wrote.
+        ends: Where in them each of the messages ends.
         waiting: The calls that wait for a decision; see `Agent.resume`.
-        verdicts: What the gate said of the code of the last message, by call id.
+        verdicts: What the gate said of the code, by call id.
         guards: Which guards were active, and what they said.
     """
 
@@ -193,6 +194,35 @@ class Run:
     thread: str
     parsed: Any = None
     ids: tuple[int, ...] = field(default=(), repr=False)
+    ends: tuple[int, ...] = field(default=(), repr=False)
     waiting: tuple[ToolCall, ...] = ()
     verdicts: Mapping[str, Verdict] = field(default_factory=dict, repr=False)
     guards: RunGuards = field(default_factory=RunGuards)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the run to a file of JSON Lines: messages with their ids, results, files.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        from ._records import save
+
+        return save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Run:
+        """Read what `save` wrote; `parsed` comes back as plain values.
+
+        Raises:
+            InputError: The file holds no run, or one of another version.
+            OSError: The file cannot be read.
+        """
+        from ._records import load
+
+        return load(path)
+
+    def _repr_html_(self) -> str:
+        """The last turn, for notebooks: code with the gate's findings, results, plots and the account."""
+        from ._html import page
+
+        return page(self)

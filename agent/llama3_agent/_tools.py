@@ -73,7 +73,7 @@ class ToolSet:
         if len(self.custom) > MANY_TOOLS:
             warnings.warn(
                 f"{len(self.custom)} tools are more than small Llamas choose well from; "
-                f"offer at most {MANY_TOOLS}, for example with select_tools(tools, question)",
+                f"offer at most {MANY_TOOLS}, those that the questions at hand can need",
                 stacklevel=4,
             )
 

@@ -73,3 +73,37 @@ def test_csv_analysis_of_another_file(run_example: RunExample) -> None:
     file = EXAMPLES / "data" / "iowa-electricity.csv"
     shown = run_example("csv_analysis.py", file, "What is the highest net_generation?").stdout
     assert str(pd.read_csv(file)["net_generation"].max()) in shown
+
+
+@pytest.mark.cria_answers
+def test_approval(run_example: RunExample) -> None:
+    shown = run_example("approval.py").stdout
+    assert "asked about:" in shown
+    assert str(17 * 23 + 4) in shown.splitlines()[-1]
+
+
+@pytest.mark.cria_answers
+def test_resume(run_example: RunExample) -> None:
+    shown = run_example("resume.py").stdout
+    assert shown.count("and dying") == 1
+    assert "the first program ended with 9" in shown
+    assert "not known whether it took effect" in shown
+
+
+@pytest.mark.cria_answers
+def test_mcp_tools(run_example: RunExample) -> None:
+    shown = run_example("mcp_tools.py").stdout
+    assert "tools: get_weather" in shown
+    assert "22" in shown.splitlines()[-1]
+
+
+@pytest.mark.cria_answers
+def test_structured_output(run_example: RunExample) -> None:
+    assert run_example("structured_output.py").stdout.splitlines()[-1] == f"Result(value={17 * 23 + 4})"
+
+
+def test_three_ways(run_example: RunExample) -> None:
+    ways = [
+        line.partition(":")[0] for line in run_example("three_ways.py").stdout.splitlines() if ":" in line
+    ]
+    assert {"Agent", "subgraph", "create_agent"} <= set(ways)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import ToolMessage
 
-from llama3_agent import Guards, ScriptedLlama
+from llama3_agent import Guards, Run, ScriptedLlama
 from llama3_agent.errors import ConfigurationError
 from llama3_agent.events import GuardVerdict, TextDelta, ToolResult
 from llama3_agent.guards import Assessment, HiddenText, Place, Policy, Post, Subject
@@ -499,3 +499,9 @@ def test_a_notice_repeats_nothing_of_what_was_judged(make_agent: MakeAgent) -> N
     assert SECRET not in tool_messages(run)[0]
     assert "chatty" not in tool_messages(run)[0]
     assert "finder: error" in tool_messages(run)[0]
+
+
+def test_verdicts_are_saved_with_the_run(make_agent: MakeAgent, tmp_path: Path) -> None:
+    agent = make_agent(call("bad"), say("Done."), tools=[lookup], guards=[Finder()])
+    run = agent.run("Look it up.")
+    assert Run.load(run.save(tmp_path / "run.jsonl")).guards == run.guards
