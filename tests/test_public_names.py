@@ -13,6 +13,8 @@ PACKAGES = [
     "llama3_agent",
     "llama3_agent.engine",
     "llama3_agent.events",
+    "llama3_agent.evals",
+    "llama3_agent.guards",
     "llama3_prompts",
     "llama3_tools",
     "llama3_tools.gate",

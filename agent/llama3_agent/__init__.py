@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._agent import Agent
+    from ._chat_llama import ChatLlama
     from ._guards import Guards
     from ._llama import Llama
-    from ._run import FinishReason, Run, RunFiles, Usage
+    from ._options import ToolOptions, tool_options
+    from ._run import FinishReason, Run, RunFiles, RunGuards, Usage
     from ._scripted import ScriptedLlama
     from ._stream import EventStream
     from .engine import Completion, Engine, EngineError, EngineStats, Sampling
@@ -23,13 +25,16 @@ if TYPE_CHECKING:
         ThreadBusy,
         ToolDefinitionError,
     )
-    from .events import CodeScan, Event, Final, TextDelta, ToolCall, ToolCallDelta, ToolResult
+    from .events import CodeScan, Event, Final, GuardVerdict, TextDelta, ToolCall, ToolCallDelta, ToolResult
+    from .guards import LlamaGuard, PromptGuard
 
 _HOMES = {
     "_agent": ("Agent",),
+    "_chat_llama": ("ChatLlama",),
     "_guards": ("Guards",),
     "_llama": ("Llama",),
-    "_run": ("FinishReason", "Run", "RunFiles", "Usage"),
+    "_options": ("ToolOptions", "tool_options"),
+    "_run": ("FinishReason", "Run", "RunFiles", "RunGuards", "Usage"),
     "_scripted": ("ScriptedLlama",),
     "_stream": ("EventStream",),
     "engine": ("Completion", "Engine", "EngineError", "EngineStats", "Sampling"),
@@ -42,13 +47,24 @@ _HOMES = {
         "ThreadBusy",
         "ToolDefinitionError",
     ),
-    "events": ("CodeScan", "Event", "Final", "TextDelta", "ToolCall", "ToolCallDelta", "ToolResult"),
+    "events": (
+        "CodeScan",
+        "Event",
+        "Final",
+        "GuardVerdict",
+        "TextDelta",
+        "ToolCall",
+        "ToolCallDelta",
+        "ToolResult",
+    ),
+    "guards": ("LlamaGuard", "PromptGuard"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Agent",
     "AgentError",
+    "ChatLlama",
     "CodeRefused",
     "CodeScan",
     "Completion",
@@ -60,12 +76,16 @@ __all__ = [
     "EventStream",
     "Final",
     "FinishReason",
+    "GuardVerdict",
     "Guards",
     "InputError",
     "Llama",
+    "LlamaGuard",
     "NothingToResume",
+    "PromptGuard",
     "Run",
     "RunFiles",
+    "RunGuards",
     "Sampling",
     "ScriptedLlama",
     "TextDelta",
@@ -73,8 +93,10 @@ __all__ = [
     "ToolCall",
     "ToolCallDelta",
     "ToolDefinitionError",
+    "ToolOptions",
     "ToolResult",
     "Usage",
+    "tool_options",
 ]
 
 

@@ -7,7 +7,7 @@ import datetime
 import importlib.util
 import uuid
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
@@ -18,21 +18,25 @@ from langgraph.types import Command
 
 from llama3_prompts import DEFAULT_INSTRUCTIONS, Transcript
 
-from ._code import CodeRunner
+from ._approval import Approval, Decide, Decision, Mode, Policy
+from ._code import CodeRunner, verdict_from
+from ._conversation import Conversation
 from ._format import OUTPUT_LIMIT
 from ._graph import Loop
-from ._guards import Guards
+from ._guards import Guards, guards_of
 from ._inputs import MOST_MB, checked_files, checked_question
-from ._run import Run, RunFiles, Usage
+from ._run import Run, RunFiles, RunGuards, Usage
 from ._sandboxes import sandbox_maker
 from ._sessions import Session, Sessions
-from ._state import Limits, State
+from ._state import Call, Limits, State
 from ._stream import EventStream
 from ._structured import OutputType, parsed, schema_of
 from ._tools import Tool, ToolSet
+from ._tracing import agent_ended, agent_span
 from .engine import Engine, Sampling
 from .errors import ConfigurationError, FilesNeedSandbox, NothingToResume
-from .events import Event, Final, ToolCall
+from .events import Event, Final, GuardVerdict, ToolCall
+from .guards._watch import Watch
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -40,8 +44,11 @@ if TYPE_CHECKING:
 
     from llama3_tools import CodeGate, Sandbox
 
-Approve = Callable[[ToolCall], bool | str]
-"""Takes a call; returns True to let it run, False or a reason (which the model reads) to refuse it."""
+    from .guards._policy import Post, TextGuard
+    from .guards._types import Guard
+
+Ending = Mapping[str, Any]
+"""The values of a state, with LangGraph's own ``__interrupt__`` where a call waits for a decision."""
 
 
 class Agent:
@@ -49,21 +56,30 @@ class Agent:
 
     Args:
         llama: An engine, or what `Llama` takes: ``"cria"``, a Hugging Face id or a folder.
-        tools: Typed functions (sync or async, Google docstrings) and LangChain tools. ``brave_search`` and
-            ``wolfram_alpha`` are offered the way Llama 3 knows them.
+        tools: Typed functions (sync or async, Google docstrings), LangChain tools (MCP's among them) and
+            pydantic models. ``brave_search`` and ``wolfram_alpha`` are offered the way Llama 3 knows them.
+            What a tool says with `tool_options` is heeded.
         sandbox: Where code runs: ``"local"`` or ``"e2b"`` for a sandbox of its own for each thread, a
             `Sandbox` to share, None for no code interpreter.
         instructions: What the assistant is told; by default to use Python and to answer from what the tools
             return.
         approve: Decides on every call that the gate has passed: a function, or ``"ask"`` to have the run
-            return with ``finish_reason="interrupted"`` until `resume` is called. None runs them all.
-        guards: What may enter and leave.
+            return with ``finish_reason="interrupted"`` until `resume` is called. A mapping from tool names
+            or patterns such as ``"get_*"`` to ``"allow"``, ``"ask"``, ``"refuse"`` or a function decides
+            tool by tool: the first that fits counts, and what none fits runs. None runs them all.
+        guards: Who looks at what enters, is done, is read and leaves: guards, which stand where they are made
+            to, guards posted elsewhere with `Post`, or `Guards` with settings for all of them.
         checkpointer: Where LangGraph keeps the threads; by default in memory, as long as the agent lives.
+            With one that outlives the program, a run that was cut off anywhere goes on with `resume`.
         gate: The code gate; by default a `CodeGate` started with the first code.
         max_steps: Times that the model may write for one question.
         max_repeats: How often in a row it may make the very same call; the last of them is not run.
         max_format_errors: Messages in a row with a call that cannot be read.
         max_tokens: Tokens for one message.
+        max_run_tokens: Tokens that the model may write for one question, all its messages together.
+        max_seconds: How long a question may take. What is under way is then ended.
+        tool_timeout: Seconds for one call of a tool that does not say otherwise.
+        max_parallel: How many calls of one message are carried out at once; code keeps its order in any case.
         max_file_mb: Size of one attached file.
         code_timeout: Seconds for one piece of code.
         sampling: How to choose tokens; overrides ``max_tokens``. Greedy by default.
@@ -84,14 +100,18 @@ class Agent:
         sandbox: Sandbox | Literal["local", "e2b"] | None = "local",
         *,
         instructions: str | None = None,
-        approve: Approve | Literal["ask"] | None = None,
-        guards: Guards | None = None,
+        approve: Decide | Mode | Policy | None = None,
+        guards: Guards | Iterable[Guard | Post | TextGuard] | None = None,
         checkpointer: BaseCheckpointSaver[Any] | None = None,
         gate: CodeGate | None = None,
         max_steps: int = 10,
         max_repeats: int = 3,
         max_format_errors: int = 3,
         max_tokens: int = 1024,
+        max_run_tokens: int | None = None,
+        max_seconds: float | None = None,
+        tool_timeout: float | None = 120.0,
+        max_parallel: int = 8,
         max_file_mb: float = MOST_MB,
         code_timeout: float = 30.0,
         sampling: Sampling | None = None,
@@ -99,14 +119,24 @@ class Agent:
         constrain: bool | None = None,
         tenant: str = "",
     ) -> None:
-        _check_limits(max_steps=max_steps, max_repeats=max_repeats, max_format_errors=max_format_errors)
+        _check_limits(
+            max_steps=max_steps,
+            max_repeats=max_repeats,
+            max_format_errors=max_format_errors,
+            max_run_tokens=max_run_tokens,
+            max_parallel=max_parallel,
+        )
+        _check_times(max_seconds=max_seconds, tool_timeout=tool_timeout, code_timeout=code_timeout)
         make_sandbox, shared = sandbox_maker(sandbox)
-        self.llama = _loaded(llama)
+        self.llama = loaded(llama)
         limit = min(OUTPUT_LIMIT, self.llama.context_length // 2)
-        tool_set = ToolSet(tools, code_interpreter=make_sandbox is not None, limit=limit)
+        tool_set = ToolSet(
+            tools, code_interpreter=make_sandbox is not None, limit=limit, timeout=tool_timeout
+        )
         self._code = CodeRunner(gate)
-        self._sessions = Sessions(self.llama, make_sandbox, self._code, shared=shared, tenant=tenant)
-        self._approve = None if approve == "ask" else approve
+        self._sessions = Sessions(
+            self.llama, make_sandbox, self._code, shared=shared, tenant=tenant, parallel=max_parallel
+        )
         self._own_memory = checkpointer is None
         self._most_bytes = int(max_file_mb * 1e6)
         opening = {
@@ -117,23 +147,30 @@ class Agent:
             "today": today,
         }
         _check_opening(self.llama, opening)
+        self._watch = Watch(guards_of(guards))
         self._loop = Loop(
             engine=self.llama,
             tools=tool_set,
             code=self._code,
             sessions=self._sessions,
+            memory=InMemorySaver() if checkpointer is None else checkpointer,
             opening=opening,
             sampling=sampling or Sampling(max_tokens=max_tokens),
-            limits=Limits(steps=max_steps, repeats=max_repeats, format_errors=max_format_errors),
-            guards=guards or Guards(),
-            ask=approve is not None,
+            limits=Limits(
+                steps=max_steps,
+                repeats=max_repeats,
+                format_errors=max_format_errors,
+                tokens=max_run_tokens,
+                seconds=max_seconds,
+                parallel=max_parallel,
+            ),
+            watch=self._watch,
+            approval=Approval.of(approve),
             code_timeout=code_timeout,
             output_limit=limit,
             constrain=can_constrain() if constrain is None else constrain,
         )
-        self.graph: CompiledStateGraph[State, None, State, State] = self._loop.compile(
-            checkpointer or InMemorySaver()
-        )
+        self.graph: CompiledStateGraph[State, None, State, State] = self._loop.compile()
         # Sandboxes must not outlive an agent that nobody closed.
         self._release = weakref.finalize(self, _close, self._sessions, self._code)
 
@@ -179,32 +216,59 @@ class Agent:
             raise FilesNeedSandbox("files need a sandbox to be put in; do not pass sandbox=None")
         session = self._begin(thread or _one_off())
         try:
+            left = self._left(session) if thread else State()
             attached = [session.sandbox().upload(path) for path in paths]
         except BaseException:
             self._leave(session, forget=thread is None)
             raise
         session.output_type = output_type
-        payload = State(question=question, attached=attached, schema=schema)
+        session.paths = [*left.pop("paths", []), *(str(path.resolve()) for path in paths)]
+        payload = State(
+            question=question, attached=attached, paths=list(session.paths), schema=schema, **left
+        )
         return self._open(session, payload, forget=thread is None)
 
-    def resume(self, answer: bool | str | Mapping[str, bool | str] = True, *, thread: str) -> Run:
-        """Go on with a thread that waits for approval (``approve="ask"``).
+    def resume(self, answer: Decision = True, *, thread: str) -> Run:
+        """Go on with a thread that waits for approval, or whose run was cut off: by a crash, or by an error.
+
+        After a crash, what had been done is not done again. A call that was under way is told to the model as
+        one whose outcome is not known, unless its tool says with `tool_options` that it may be repeated.
 
         Args:
             answer: True to let the waiting calls run; False or a reason to refuse them; or a mapping from
-                call id to one of these.
-            thread: ``Run.thread`` of the interrupted run.
+                call id to one of these, or to the arguments that it is to run with instead. Code that was
+                changed passes the gate once more. Of no consequence where nothing waits.
+            thread: ``Run.thread`` of the run.
 
         Raises:
-            NothingToResume: the thread does not wait for anything.
+            NothingToResume: the thread neither waits for anything nor was cut off.
         """
-        if not self.graph.get_state(_config(thread)).interrupts:
-            raise NothingToResume(f"thread {thread!r} does not wait for an approval")
-        return _last(
-            self._open(
-                self._begin(thread), Command(resume=answer or False), forget=thread.startswith(_ONE_OFF)
-            )
-        )
+        return _last(self.resume_stream(answer, thread=thread))
+
+    def resume_stream(self, answer: Decision = True, *, thread: str) -> EventStream:
+        """`resume`, with the events on the way."""
+        session = self._begin(thread)
+        try:
+            found = self.graph.get_state(_config(thread))
+            if not found.tasks:
+                raise NothingToResume(f"thread {thread!r} neither waits for an approval nor was cut off")
+            session.paths = found.values.get("paths", [])
+        except BaseException:
+            self._leave(session, forget=False)
+            raise
+        payload = Command(resume=answer or False) if found.interrupts else None
+        return self._open(session, payload, forget=thread.startswith(_ONE_OFF))
+
+    def last(self, thread: str) -> Run | None:
+        """What the last question of a thread has come to so far; None if there was none.
+
+        ``Run.waiting`` holds the calls that wait for a decision. A run that was cut off has the finish reason
+        "interrupted" and no waiting calls; `resume` goes on with either.
+        """
+        found = self.graph.get_state(_config(thread))
+        if not found.values.get("log"):
+            return None
+        return self._outcome(self._sessions.open(thread), {**found.values, _INTERRUPT: found.interrupts})
 
     async def arun(
         self,
@@ -255,9 +319,14 @@ class Agent:
         session = self._begin(thread)
         try:
             self._sessions.release(thread)
-            self._saver().delete_thread(thread)
+            self._loop.memory.delete_thread(thread)
         finally:
-            session.busy.release()
+            session.leave()
+
+    @property
+    def active_guards(self) -> tuple[str, ...]:
+        """Which guards stand where, as ``"prompt_guard at tool"``; empty when nothing is guarded."""
+        return self._watch.active
 
     def close(self) -> None:
         """Stop everything and release sandboxes, caches and the gate. May be called twice."""
@@ -273,10 +342,19 @@ class Agent:
 
     def _begin(self, thread: str) -> Session:
         session = self._sessions.open(thread)
-        session.begin()
+        session.begin(self._loop.limits.seconds)
         return session
 
-    def _open(self, session: Session, payload: State | Command[Any], *, forget: bool) -> EventStream:
+    def _left(self, session: Session) -> State:
+        """What earlier questions leave behind: files, and the results of calls cut off beside others."""
+        found = self.graph.get_state(_config(session.thread))
+        left = State(paths=found.values.get("paths", []))
+        if found.tasks and not found.interrupts:
+            done = [task.result for task in found.tasks if task.name == "execute" and task.result]
+            left["outcomes"] = {name: one for result in done for name, one in result["outcomes"].items()}
+        return left
+
+    def _open(self, session: Session, payload: State | Command[Any] | None, *, forget: bool) -> EventStream:
         return EventStream(lambda: self._events(session, payload, forget=forget), session.cancel)
 
     def _events(
@@ -285,76 +363,106 @@ class Agent:
         """Drive the graph to the end of the turn, asking for approvals on the way."""
         waits = False
         try:
-            while payload is not None:
-                yield from self._drive(session, payload)
-                payload = self._decision(session)
-            run = self._outcome(session)
-            waits = bool(self.graph.get_state(_config(session.thread)).interrupts)
+            with agent_span(session.thread) as span:
+                while True:
+                    ending = yield from self._drive(session, payload)
+                    answers = self._answers(ending)
+                    if answers is None:
+                        break
+                    payload = Command(resume=answers)
+                run = self._outcome(session, ending)
+                agent_ended(span, run)
+            waits = bool(ending[_INTERRUPT])
         finally:
             self._leave(session, forget=forget and not waits)
         yield Final(run)
 
-    def _drive(self, session: Session, payload: State | Command[Any]) -> Iterator[Event]:
-        # Our own memory need not survive a crash, so it is written once a turn and stays small.
-        durability: Literal["exit"] | None = "exit" if self._own_memory else None
+    def _drive(
+        self, session: Session, payload: State | Command[Any] | None
+    ) -> Generator[Event, None, Ending]:
+        # Our own memory need not survive a crash, so it is written once a turn and stays small. Any other is
+        # written before the next step begins: what it does not know of, a crash would have done twice.
+        durability: Literal["exit", "sync"] = "exit" if self._own_memory else "sync"
         config = _config(session.thread, self._loop.limits)
-        for event in self.graph.stream(payload, config, stream_mode="custom", durability=durability):
-            yield cast(Event, event)
+        ending: Ending = {}
+        interrupts: tuple[Any, ...] = ()
+        for mode, item in self.graph.stream(
+            payload, config, stream_mode=["custom", "values"], durability=durability
+        ):
+            if mode == "custom":
+                yield cast(Event, item)
+            else:
+                interrupts += item.get(_INTERRUPT, ())
+                ending = item
+        return {**ending, _INTERRUPT: interrupts}
 
-    def _decision(self, session: Session) -> Command[Any] | None:
-        """What the approve function says about the calls that wait, if any do and there is one."""
-        interrupts = self.graph.get_state(_config(session.thread)).interrupts
-        if not interrupts or self._approve is None:
-            return None
-        calls = [ToolCall(call["id"], call["name"], call["args"]) for call in interrupts[0].value["calls"]]
-        return Command(resume={call.id: self._approve(call) for call in calls})
+    def _answers(self, ending: Ending) -> dict[str, Decision] | None:
+        """What functions say about the calls that wait, if any do and nobody else is to be asked."""
+        waiting = _waiting(ending)
+        return self._loop.approval.answers(waiting) if waiting else None
 
-    def _outcome(self, session: Session) -> Run:
-        state = self.graph.get_state(_config(session.thread))
-        values, reason, error = state.values, state.values["finish_reason"], state.values["error"]
-        if state.interrupts:
-            reason, error = (
-                "interrupted",
-                "calls wait for approval: agent.resume(True or False, thread=run.thread)",
-            )
-        transcript = Transcript.from_state(
-            self.llama.tokenizer, values["transcript"], tools=self._loop.opening["tools"]
-        )
+    def _outcome(self, session: Session, ending: Ending) -> Run:
+        reason, error, waiting = ending["finish_reason"], ending["error"], _waiting(ending)
+        asking = _asking(ending)
+        if ending[_INTERRUPT]:
+            what = "a guard wants a person to decide" if asking else "calls wait for approval"
+            reason, error = "interrupted", f"{what}: agent.resume(True or False, thread=run.thread)"
+        elif reason is None:
+            reason, error = "interrupted", "the run was cut off: go on with agent.resume(thread=run.thread)"
         value = None
-        if reason == "answered" and values["structured"] is not None:
+        if reason == "answered" and ending["structured"] is not None:
             try:
-                value = parsed(values["structured"], session.output_type)
+                value = parsed(ending["structured"], session.output_type)
             except ValueError as objection:
                 reason, error = "error", f"the answer is not what was asked for: {objection}"
+        conversation = session.conversation
+        if conversation is None or conversation.head != ending["log"][-1]["head"]:
+            conversation = Conversation.read(ending["log"], self.llama.tokenizer, self._loop.opening["tools"])
         harvest = session.harvest
         return Run(
-            output=values["output"] or "",
+            output=ending["output"] or "",
             finish_reason=reason,
             error=error,
-            messages=tuple(transcript.messages),
+            messages=tuple(conversation.messages),
             results=tuple(harvest.results),
             files=RunFiles(harvest.files, harvest.left_out),
-            usage=Usage(**values["usage"]),
-            steps=values["steps"],
+            usage=Usage(**ending["usage"]),
+            steps=ending["steps"],
             thread=session.thread,
             parsed=value,
+            ids=conversation.transcript.ids,
+            ends=conversation.ends,
+            waiting=tuple(ToolCall(call["id"], call["name"], call["args"]) for call in waiting),
+            verdicts=harvest.verdicts
+            | {name: verdict_from(one) for name, one in ending.get("verdicts", {}).items()},
+            guards=RunGuards(
+                tuple(map(GuardVerdict.from_state, ending.get("checks", []))), self._watch.active, asking
+            ),
         )
 
     def _leave(self, session: Session, *, forget: bool) -> None:
         if forget:
             self._sessions.release(session.thread)
             if self._own_memory:
-                self._saver().delete_thread(session.thread)
-        session.busy.release()
-
-    def _saver(self) -> BaseCheckpointSaver[Any]:
-        saver = self.graph.checkpointer
-        assert saver is not None
-        assert not isinstance(saver, bool)
-        return saver
+                self._loop.memory.delete_thread(session.thread)
+        session.leave()
 
 
 _ONE_OFF = "one-off-"
+_INTERRUPT = "__interrupt__"
+
+
+def _waiting(ending: Ending) -> list[Call]:
+    """The calls that wait for a decision of ours; an `interrupt` inside a tool is not."""
+    values = [interrupt.value for interrupt in ending[_INTERRUPT]]
+    return [call for one in values if isinstance(one, dict) and "verdicts" in one for call in one["calls"]]
+
+
+def _asking(ending: Ending) -> tuple[GuardVerdict, ...]:
+    """What guards say of that which waits for a person, calls apart."""
+    values = [interrupt.value for interrupt in ending[_INTERRUPT]]
+    found = [one for value in values if isinstance(value, dict) for one in value.get("guards", ())]
+    return tuple(map(GuardVerdict.from_state, found))
 
 
 def _one_off() -> str:
@@ -364,11 +472,12 @@ def _one_off() -> str:
 def _config(thread: str, limits: Limits | None = None) -> RunnableConfig:
     config = RunnableConfig(configurable={"thread_id": thread})
     if limits is not None:
-        config["recursion_limit"] = 10 + 6 * limits.steps  # our own limits end a run, never LangGraph's
+        config["recursion_limit"] = 10 + 8 * limits.steps  # our own limits end a run, never LangGraph's
     return config
 
 
-def _loaded(llama: Engine | str | Path) -> Engine:
+def loaded(llama: Engine | str | Path) -> Engine:
+    """The engine itself, or the model of this name."""
     if isinstance(llama, str | Path):
         from ._llama import Llama  # torch: only when a model is to be loaded
 
@@ -381,10 +490,16 @@ def can_constrain() -> bool:
     return importlib.util.find_spec("llguidance") is not None
 
 
-def _check_limits(**limits: int) -> None:
+def _check_limits(**limits: int | None) -> None:
     for name, value in limits.items():
-        if value < 1:
+        if value is not None and value < 1:
             raise ConfigurationError(f"{name} must be at least 1, not {value!r}")
+
+
+def _check_times(**limits: float | None) -> None:
+    for name, value in limits.items():
+        if value is not None and not value > 0:
+            raise ConfigurationError(f"{name} must be above 0, not {value!r}")
 
 
 def _check_opening(llama: Engine, opening: dict[str, Any]) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable
 
 from . import _format
 from ._code import verdict_from
-from ._state import Call, State
+from ._state import Call, Job, Result, State
 from ._tools import CODE_INTERPRETER
 
 GATE_UNAVAILABLE = "gate.unavailable"
+UNKNOWN = (
+    "this call was cut off while it was under way, so it is not known whether it took effect; "
+    "find out before you repeat it"
+)
 
 
 def readable(state: State) -> list[Call]:
@@ -20,21 +25,37 @@ def readable(state: State) -> list[Call]:
 
 
 def allowed(state: State) -> list[Call]:
-    """The readable calls that the gate has nothing against."""
-    return [call for call in readable(state) if not _blocked(call, state)]
+    """The readable calls that neither the gate nor anybody else has something against."""
+    return [
+        call for call in readable(state) if not _blocked(call, state) and call["id"] not in state["refused"]
+    ]
 
 
-def refusals(answer: object, calls: list[Call]) -> dict[str, str]:
-    """What a decision means: call id to the reason for refusing it.
+def undecided(state: State, waits: Callable[[Call], bool]) -> list[Call]:
+    """The allowed calls that somebody has to decide on first."""
+    return [call for call in allowed(state) if waits(call) and call["id"] not in state["decided"]]
 
-    Args:
-        answer: True for all calls, False or a reason for none, or a mapping from call id to one of these.
-            Calls that a mapping leaves out are refused.
-        calls: The calls that wait.
-    """
-    answers = answer if isinstance(answer, Mapping) else {call["id"]: answer for call in calls}
-    said = {call["id"]: answers.get(call["id"], False) for call in calls}
-    return {name: one if isinstance(one, str) else "" for name, one in said.items() if one is not True}
+
+def unscanned(state: State, is_code: Callable[[Call], bool]) -> list[Call]:
+    """The code that the gate has not seen."""
+    return [call for call in readable(state) if is_code(call) and call["id"] not in state["verdicts"]]
+
+
+def jobs(state: State, is_code: Callable[[Call], bool], *, parallel: bool) -> list[Job]:
+    """What can be done at once: all code in its order, and each other call by itself; or all in order."""
+    code = [call for call in allowed(state) if is_code(call)]
+    others = [[call] for call in allowed(state) if not is_code(call)]
+    groups = [code, *others] if parallel else [allowed(state)]
+    return [
+        Job(
+            calls=calls,
+            verdicts={call["id"]: state["verdicts"][call["id"]] for call in calls if is_code(call)},
+            plots=state.get("plots", 0),
+            run=state["run"],
+        )
+        for calls in groups
+        if calls
+    ]
 
 
 def why_not(call: Call, state: State) -> str:
@@ -47,7 +68,26 @@ def why_not(call: Call, state: State) -> str:
     if call["id"] in state.get("refused", {}):
         said = state["refused"][call["id"]]
         reason = "the user refused this call" + (f": {said}" if said else "; ask what to do instead")
+    return not_done(call, reason)
+
+
+def not_done(call: Call, reason: str) -> str:
+    """What the model reads about a call that came to nothing."""
     return _format.failed(reason) if call["name"] == CODE_INTERPRETER else _format.error(reason)
+
+
+def unknown(call: Call) -> Result:
+    """What the model reads about a call that was under way when the program came to its end."""
+    return Result(content=not_done(call, UNKNOWN), ok=False)
+
+
+def noted(call: Call, content: str) -> str:
+    """A result, with a word on what was run if that is not what the model wrote."""
+    if not call.get("edited"):
+        return content
+    args = call["args"]
+    new = str(args["code"]) if set(args) == {"code"} else json.dumps(args, ensure_ascii=False)
+    return f"{content}\n[user]changed this call before it was run, to:\n{new}[/user]"
 
 
 def gate_failure(state: State) -> str | None:

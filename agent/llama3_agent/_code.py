@@ -83,11 +83,12 @@ class CodeRunner:
 
 @dataclass(slots=True)
 class Harvest:
-    """What the code of one run displayed and left behind."""
+    """What the code of one run displayed and left behind, and what the gate said of it."""
 
     results: list[Result] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
 
     def gather(self, execution: Execution, sandbox: Sandbox, *, plots: int) -> tuple[list[str], list[str]]:
         """Take figures and new files out of an execution.

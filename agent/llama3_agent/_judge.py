@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from ._run import FinishReason
+from ._run import FinishReason, Usage
 from ._state import Call, Limits, State
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def judge(
     text = str(message.text)
     if completion.finish == "cancelled":
         return _end("interrupted", STOPPED, calls, text)
+    if completion.finish == "length" and out_of_tokens(state, limits):
+        return _end("budget", tokens_used_up(limits), calls, text)
     if completion.finish == "length":
         tokens = completion.generated_tokens
         error = f"the message was cut off after {tokens} tokens (max_tokens, or a full context)"
@@ -82,14 +84,35 @@ def _judge_calls(state: State, calls: list[Call], text: str, limits: Limits) -> 
 
 
 def _go_on(state: State, text: str, limits: Limits) -> State:
+    return State(calls=[]) | (State(output=text) if spent(state, limits) else State()) | spent(state, limits)
+
+
+def spent(state: State, limits: Limits) -> State:
+    """The ending of a run that has used up its steps or its tokens; nothing otherwise."""
     if state["steps"] >= limits.steps:
-        return _end("max_steps", steps_used_up(limits), [], text)
-    return State(calls=[])
+        error = f"no answer after {limits.steps} steps; allow more (max_steps) or ask for less at once"
+        return State(finish_reason="max_steps", error=error)
+    if out_of_tokens(state, limits):
+        return State(finish_reason="budget", error=tokens_used_up(limits))
+    return State()
 
 
-def steps_used_up(limits: Limits) -> str:
-    """The sentence for a run that used all its steps."""
-    return f"no answer after {limits.steps} steps; allow more (max_steps) or ask for less at once"
+def stopped(limits: Limits, *, out_of_time: bool) -> State:
+    """The ending of a run that was stopped: by somebody, or by its clock."""
+    if out_of_time:
+        error = f"no answer within {limits.seconds:g} s; allow more (max_seconds) or ask for less at once"
+        return State(finish_reason="budget", error=error)
+    return State(finish_reason="interrupted", error=STOPPED)
+
+
+def out_of_tokens(state: State, limits: Limits) -> bool:
+    """Whether the model has written all that it may."""
+    return limits.tokens is not None and Usage(**state["usage"]).generated_tokens >= limits.tokens
+
+
+def tokens_used_up(limits: Limits) -> str:
+    """The sentence for a run that used all its tokens."""
+    return f"no answer after {limits.tokens:,} tokens; allow more (max_run_tokens) or ask for less at once"
 
 
 def _end(reason: FinishReason, error: str, calls: list[Call], text: str) -> State:

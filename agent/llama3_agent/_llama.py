@@ -208,11 +208,14 @@ class Llama:
         from llama3_agent.engine._sampler import Sampler
 
         started = time.perf_counter()
-        prompt = checked_prompt(ids, vocabulary=self._runner.vocabulary, context_length=self._context_length)
+        rule, watch = Sampler(sampling), sampling.watch
+        prompt = checked_prompt(
+            ids, vocabulary=self._runner.vocabulary, context_length=self._context_length, watch=watch
+        )
         limit = min(sampling.max_tokens, self._context_length - len(prompt))
         guide = self._guides.guide(grammar) if grammar is not None else None
         lookup = Lookup(prompt) if self._speculate and sampling.temperature == 0 else None
-        request = Request(prompt, limit, Sampler(sampling), on_token, cancel, started, guide, lookup)
+        request = Request(prompt, limit, rule, on_token, cancel, started, guide, lookup, watch=watch)
         completion = self._run(request, session, tenant)
         with self._totals_lock:
             self._totals = self._totals.plus(completion)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
-    from llama3_tools import Result
+    from llama3_tools import Result, Verdict
 
     from .engine import Completion
+    from .events import ToolCall
+    from .guards._verdict import GuardVerdict
 
 FinishReason = Literal[
-    "answered", "max_steps", "repeated_call", "format_errors", "truncated", "blocked", "interrupted", "error"
+    "answered",
+    "max_steps",
+    "repeated_call",
+    "format_errors",
+    "truncated",
+    "blocked",
+    "interrupted",
+    "error",
+    "budget",
 ]
 FINISH_REASONS: tuple[FinishReason, ...] = get_args(FinishReason)
 
@@ -128,6 +138,30 @@ def _write_new(folder: Path, name: str, data: bytes) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
+class RunGuards(Sequence["GuardVerdict"]):
+    """What the guards said in a run, in order.
+
+    Attributes:
+        active: Who stood where, as ``"prompt_guard at tool"``; empty when nothing was guarded.
+        asking: What they said of that which waits for a person; see `Agent.resume`.
+    """
+
+    verdicts: tuple[GuardVerdict, ...] = ()
+    active: tuple[str, ...] = ()
+    asking: tuple[GuardVerdict, ...] = ()
+
+    @overload
+    def __getitem__(self, index: int) -> GuardVerdict: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[GuardVerdict]: ...
+    def __getitem__(self, index: int | slice) -> GuardVerdict | Sequence[GuardVerdict]:
+        return self.verdicts[index]
+
+    def __len__(self) -> int:
+        return len(self.verdicts)
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """The outcome of one question.
 
@@ -142,6 +176,11 @@ class Run:
         steps: How many times the model wrote.
         thread: Pass it as ``thread=`` to continue, when the run was started with one.
         parsed: The answer as the ``output_type`` asked for; None if none was, or the run ended early.
+        ids: The whole conversation as the token ids that the model read and wrote.
+        ends: Where in them each of the messages ends.
+        waiting: The calls that wait for a decision; see `Agent.resume`.
+        verdicts: What the gate said of the code, by call id.
+        guards: Which guards were active, and what they said.
     """
 
     output: str
@@ -154,3 +193,36 @@ class Run:
     steps: int
     thread: str
     parsed: Any = None
+    ids: tuple[int, ...] = field(default=(), repr=False)
+    ends: tuple[int, ...] = field(default=(), repr=False)
+    waiting: tuple[ToolCall, ...] = ()
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict, repr=False)
+    guards: RunGuards = field(default_factory=RunGuards)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the run to a file of JSON Lines: messages with their ids, results, files.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        from ._records import save
+
+        return save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Run:
+        """Read what `save` wrote; `parsed` comes back as plain values.
+
+        Raises:
+            InputError: The file holds no run, or one of another version.
+            OSError: The file cannot be read.
+        """
+        from ._records import load
+
+        return load(path)
+
+    def _repr_html_(self) -> str:
+        """The last turn, for notebooks: code with the gate's findings, results, plots and the account."""
+        from ._html import page
+
+        return page(self)

@@ -1,5 +1,6 @@
 """An engine without a model: it answers with what its script says, token by token."""
 
+import math
 import re
 import threading
 import time
@@ -91,7 +92,9 @@ class ScriptedLlama:
             RequestError: the prompt is empty, too long, or holds unknown ids.
         """
         started = time.perf_counter()
-        prompt = checked_prompt(ids, vocabulary=len(self.tokenizer), context_length=self.context_length)
+        prompt = checked_prompt(
+            ids, vocabulary=len(self.tokenizer), context_length=self.context_length, watch=sampling.watch
+        )
         self.grammars.append(grammar)
         self.tenants.append(tenant)
         reply = self._next_reply(prompt, session, sampling)
@@ -102,7 +105,10 @@ class ScriptedLlama:
             cached = max((reusable(sequence, prompt) for sequence in known), default=0)
             known.append(prompt + spoken[:-1])
             self._open.add((tenant, session))
-            return self._account(prompt, spoken, finish, cached, time.perf_counter() - started)
+            account = self._account(prompt, spoken, finish, cached, time.perf_counter() - started)
+            # What a script says is certain.
+            sure = [tuple(0.0 if one == said else -math.inf for one in sampling.watch) for said in spoken]
+            return replace(account, watched=tuple(sure) if sampling.watch else ())
 
     def release(self, session: str, *, tenant: str = "") -> None:
         """Forget a session."""

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.messages.ai import UsageMetadata
+from langgraph.checkpoint.serde.types import INTERRUPT
 
 from llama3_prompts import StreamDecoder
 from llama3_tools import SandboxError, SandboxUnavailable
 
 from . import _format, events
-from ._calls import why_not
+from ._calls import allowed, noted, undecided, unknown, unscanned, why_not
 from ._code import verdict_from
 from ._judge import STOPPED
 from ._state import Result
 
 if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+    from langgraph.runtime import Runtime
     from langgraph.types import StreamWriter
 
     from llama3_prompts import Event, Transcript
 
     from ._code import CodeRunner
+    from ._conversation import Conversation
     from ._sessions import Session
-    from ._state import Call, State
+    from ._state import Call, Job, State
     from .engine import Completion
 
 
@@ -36,7 +41,7 @@ def with_files(question: str, names: list[str]) -> str:
 class Teller:
     """Turns each generated token into events; ``hold_text`` leaves out the text of the answer."""
 
-    def __init__(self, transcript: Transcript, writer: StreamWriter, *, hold_text: bool) -> None:
+    def __init__(self, transcript: Transcript, writer: Callable[[Any], None], *, hold_text: bool) -> None:
         self._decoder, self._parser = StreamDecoder(transcript.codec), transcript.parser()
         self._writer, self._hold_text = writer, hold_text
 
@@ -56,13 +61,13 @@ class Teller:
 
 
 def run_code(
-    call: Call, state: State, session: Session, code: CodeRunner, *, plots: int, timeout: float, limit: int
+    call: Call, job: Job, session: Session, code: CodeRunner, *, plots: int, timeout: float, limit: int
 ) -> tuple[events.ToolResult, int]:
     """Run a call's code under its verdict.
 
     Args:
         call: The call.
-        state: Holds the verdict.
+        job: Holds the verdict.
         session: Has the sandbox, and takes what the code leaves behind.
         code: The door.
         plots: Figures numbered so far in the thread.
@@ -76,7 +81,7 @@ def run_code(
         SandboxUnavailable: code cannot be confined on this machine; nothing was run.
     """
     sandbox = session.sandbox()
-    verdict = verdict_from(state["verdicts"][call["id"]])
+    verdict = verdict_from(job["verdicts"][call["id"]])
     session.in_code = True
     try:
         if session.stop.is_set():  # while the sandbox was started
@@ -94,13 +99,13 @@ def run_code(
     if execution.state_lost:
         code.forget(session.names)
     figures, files = session.harvest.gather(execution, sandbox, plots=plots)
-    content = _format.code_result(execution, plots=figures, files=files, limit=limit)
+    content = noted(call, _format.code_result(execution, plots=figures, files=files, limit=limit))
     ok = execution.error is None and not execution.timed_out
     event = events.ToolResult(call["id"], call["name"], content, ok, execution, (*figures, *files))
     return event, len(figures)
 
 
-def answer_calls(transcript: Transcript, state: State, writer: StreamWriter | None = None) -> None:
+def answer_calls(conversation: Conversation, state: State, writer: StreamWriter | None = None) -> None:
     """Add one tool message for each call of the last message, whatever became of it."""
     for call in state.get("calls", []):
         result = state["outcomes"].get(call["id"])
@@ -110,14 +115,33 @@ def answer_calls(transcript: Transcript, state: State, writer: StreamWriter | No
                 writer(events.ToolResult(call["id"], call["name"], result["content"], ok=False))
         status = "success" if result["ok"] else "error"
         message = ToolMessage(result["content"], tool_call_id=call["id"], name=call["name"], status=status)
-        transcript.append(message)
+        conversation.append(message)
 
 
-def settle(transcript: Transcript, state: State) -> None:
+def settle(
+    conversation: Conversation, state: State, waits: Callable[[Call], bool], is_code: Callable[[Call], bool]
+) -> None:
     """Tidy up a turn left in the middle: no question without an answer, no call without a result."""
-    answer_calls(transcript, {**state, "error": "the turn was left before its end"})
-    if isinstance(transcript.last, HumanMessage):
-        transcript.rewind(state["mark"])
+    waiting = unscanned(state, is_code) or undecided(state, waits)
+    begun = [] if waiting else allowed(state)
+    outcomes = {**{call["id"]: unknown(call) for call in begun}, **state.get("outcomes", {})}
+    answer_calls(conversation, {**state, "outcomes": outcomes, "error": "the turn was left before its end"})
+    if conversation.messages and isinstance(conversation.messages[-1], HumanMessage):
+        conversation.rewind(state["mark"])
+
+
+def was_interrupted(memory: BaseCheckpointSaver[Any], config: RunnableConfig, runtime: Runtime[None]) -> bool:
+    """Whether this task has begun before and waits for an answer to an `interrupt` of its own."""
+    task = runtime.execution_info
+    assert task is not None
+    place = {
+        "thread_id": config["configurable"]["thread_id"],
+        "checkpoint_ns": task.checkpoint_ns.rpartition("|")[0],
+        "checkpoint_id": task.checkpoint_id,
+    }
+    found = memory.get_tuple({"configurable": place})
+    writes = found.pending_writes or [] if found else []
+    return any(name == task.task_id and channel == INTERRUPT for name, channel, _ in writes)
 
 
 def usage_metadata(completion: Completion) -> UsageMetadata:

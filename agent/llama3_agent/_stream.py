@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
+from opentelemetry import context
+
 from .events import Event
 
 
@@ -27,7 +29,9 @@ class EventStream(Iterator[Event]):
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._stop = stop
         pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="llama3-agent")
-        self._work = pool.submit(_pump, source, self._events)
+        # Spans of the run belong into the trace of whoever asked. The rest of his context stays out: a graph
+        # that finds itself in another one's would take itself for a part of it.
+        self._work = pool.submit(_pump, source, self._events, context.get_current())
         pool.shutdown(wait=False)
 
     def __next__(self) -> Event:
@@ -61,8 +65,11 @@ class EventStream(Iterator[Event]):
             self._stop()
 
 
-def _pump(source: Callable[[], Iterator[Event]], events: queue.SimpleQueue[Event | None]) -> None:
+def _pump(
+    source: Callable[[], Iterator[Event]], events: queue.SimpleQueue[Event | None], trace: context.Context
+) -> None:
     try:
+        context.attach(trace)
         for event in source():
             events.put(event)
     finally:

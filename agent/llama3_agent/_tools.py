@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from langgraph.errors import GraphBubbleUp
+from pydantic import BaseModel
 
 from llama3_prompts import argument_problem
 
 from . import _format
+from ._invoke import OutOfTime, Stopped, invoke
+from ._options import ToolOptions, options_of
 from .errors import ToolDefinitionError
 
 CODE_INTERPRETER = "code_interpreter"
@@ -22,6 +25,9 @@ BUILTIN_TOOLS = ("brave_search", "wolfram_alpha")
 """Tools that Llama 3 knows by training: named in the system message instead of described."""
 
 Tool = BaseTool | Callable[..., Any]
+
+MANY_TOOLS = 20
+"""Small models call the wrong tool more and more often when they are offered more than about this many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +42,40 @@ class ToolSet:
     """The tools by name.
 
     Args:
-        tools: Typed functions, sync or async, and LangChain tools.
+        tools: Typed functions, sync or async, LangChain tools, and pydantic models.
         code_interpreter: Whether the model may write code as well; only for the list in error messages.
         limit: Characters of a result that the model gets to read.
+        timeout: Seconds for a call of a tool that does not say otherwise; None for as long as it takes.
 
     Raises:
         ToolDefinitionError: something in ``tools`` cannot be described, or two of them share a name.
     """
 
     def __init__(
-        self, tools: Iterable[Tool], *, code_interpreter: bool, limit: int = _format.OUTPUT_LIMIT
+        self,
+        tools: Iterable[Tool],
+        *,
+        code_interpreter: bool,
+        limit: int = _format.OUTPUT_LIMIT,
+        timeout: float | None = None,
     ) -> None:
         self._limit = limit
+        self._timeout = timeout
+        self._options: dict[str, ToolOptions] = {}
         self._code_interpreter = code_interpreter
         self._tools: dict[str, BaseTool] = {}
         self.custom: list[Tool] = []
         for tool in tools:
             made = _as_tool(tool)
-            self._add(made)
+            self._add(made, options_of(tool))
             if made.name not in BUILTIN_TOOLS:
                 self.custom.append(tool)
+        if len(self.custom) > MANY_TOOLS:
+            warnings.warn(
+                f"{len(self.custom)} tools are more than small Llamas choose well from; "
+                f"offer at most {MANY_TOOLS}, those that the questions at hand can need",
+                stacklevel=4,
+            )
 
     @property
     def builtin(self) -> tuple[str, ...]:
@@ -67,8 +87,18 @@ class ToolSet:
         """Everything that can be called."""
         return (*self._tools, *([CODE_INTERPRETER] if self._code_interpreter else []))
 
-    def call(self, name: str, args: Mapping[str, Any]) -> Outcome:
-        """Carry out a call. Whatever goes wrong becomes text that tells the model what to mend."""
+    def repeatable(self, name: str) -> bool:
+        """Whether calling a tool once more than necessary does no harm; unknown tools do none."""
+        return name not in self._tools or self._options[name].repeatable
+
+    def call(self, name: str, args: Mapping[str, Any], stop: threading.Event | None = None) -> Outcome:
+        """Carry out a call. Whatever goes wrong becomes text that tells the model what to mend.
+
+        Args:
+            name: The tool.
+            args: By name.
+            stop: Ends the waiting for it when set.
+        """
         tool = self._tools.get(name)
         if tool is None:
             known = (
@@ -80,28 +110,42 @@ class ToolSet:
         if problem := argument_problem(tool, args):
             return Outcome(_format.error(problem), ok=False)
         try:
-            value = _invoke(tool, dict(args))
-            return Outcome(_format.tool_result(value, limit=self._limit))
+            value = invoke(tool, args, self._options[name], stop)
+            return Outcome(_format.tool_result(_plain(value), limit=self._limit))
         except GraphBubbleUp:
             raise  # interrupt() inside a tool is LangGraph's business
         except ToolException as error:
             return Outcome(_format.error(str(error)), ok=False)
-        except Exception as error:  # noqa: BLE001 - a tool may raise anything, and the model is to read it
+        except Stopped:
+            return Outcome(
+                _format.error(f"{name}() was left at work when the user stopped the answer"), ok=False
+            )
+        except OutOfTime as error:
+            return Outcome(_format.error(f"{name}() was given up: {error}{self._afterwards(name)}"), ok=False)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a tool may raise anything; the model is to read it
             text = f"{name}() raised {type(error).__name__}" + (f": {error}" if str(error) else "")
             return Outcome(_format.tool_result(_format.error(text), limit=self._limit), ok=False)
 
-    def _add(self, tool: BaseTool) -> None:
+    def _afterwards(self, name: str) -> str:
+        return "" if self.repeatable(name) else "; it may still take effect, so find out before you repeat it"
+
+    def _add(self, tool: BaseTool, options: ToolOptions) -> None:
         if tool.name == CODE_INTERPRETER:
             raise ToolDefinitionError(f"the name {CODE_INTERPRETER!r} is taken; code runs through sandbox=")
         if tool.name in self._tools:
             raise ToolDefinitionError(f"two tools are named {tool.name!r}; rename one")
         self._tools[tool.name] = tool
+        self._options[tool.name] = options if options.timeout else replace(options, timeout=self._timeout)
 
 
 def _as_tool(tool: Tool) -> BaseTool:
     if isinstance(tool, BaseTool):
         return tool
     name = getattr(tool, "__name__", "")
+    if inspect.isclass(tool) and issubclass(tool, BaseModel):
+        return StructuredTool.from_function(
+            _caller(tool), name=name, description=inspect.getdoc(tool) or name, args_schema=tool
+        )
     if inspect.isclass(tool) or not callable(tool) or not name.isidentifier():
         raise ToolDefinitionError(f"{tool!r} is no tool; give a function made with def, or a LangChain tool")
     description = inspect.getdoc(tool)
@@ -114,13 +158,22 @@ def _as_tool(tool: Tool) -> BaseTool:
         raise ToolDefinitionError(f"the tool {name}() cannot be described to the model: {error}") from error
 
 
-def _invoke(tool: BaseTool, args: dict[str, Any]) -> Any:
-    if isinstance(tool, StructuredTool) and tool.func is None:
-        return _wait_for(tool.ainvoke(args))
-    return tool.invoke(args)
+def _caller(model: type[BaseModel]) -> Callable[..., Any]:
+    """A pydantic model as a function: an instance is called if it can be, and else is the result itself."""
+
+    def call(**fields: Any) -> Any:
+        instance = model(**fields)
+        return instance() if callable(instance) else instance
+
+    return call
 
 
-def _wait_for(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine in a thread of its own, so that a running event loop (a notebook's) is no obstacle."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        return pool.submit(asyncio.run, work).result()
+def _plain(value: Any) -> Any:
+    """The text of a list of content blocks, which is what MCP tools return; everything else as it is."""
+    if isinstance(value, list) and value and all(_is_text(block) for block in value):
+        return "\n".join(block["text"] for block in value)
+    return value
+
+
+def _is_text(block: Any) -> bool:
+    return isinstance(block, dict) and block.get("type") == "text" and isinstance(block.get("text"), str)

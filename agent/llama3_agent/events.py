@@ -7,12 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 from llama3_prompts.events import TextDelta, ToolCallDelta
 
+from .guards._verdict import GuardVerdict
+
 if TYPE_CHECKING:
     from llama3_tools import Execution, Verdict
 
     from ._run import Run
 
-__all__ = ["CodeScan", "Event", "Final", "TextDelta", "ToolCall", "ToolCallDelta", "ToolResult"]
+__all__ = [
+    "CodeScan",
+    "Event",
+    "Final",
+    "GuardVerdict",
+    "TextDelta",
+    "ToolCall",
+    "ToolCallDelta",
+    "ToolResult",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,4 +78,4 @@ class Final:
     run: Run
 
 
-Event = TextDelta | ToolCallDelta | ToolCall | CodeScan | ToolResult | Final
+Event = TextDelta | ToolCallDelta | ToolCall | CodeScan | ToolResult | GuardVerdict | Final

@@ -132,7 +132,11 @@ def guard_text(messages: Sequence[BaseMessage], categories: Sequence[Category] =
 
 
 def guard_ids(
-    codec: Codec, messages: Sequence[BaseMessage], categories: Sequence[Category] = CATEGORIES_8B
+    codec: Codec,
+    messages: Sequence[BaseMessage],
+    categories: Sequence[Category] = CATEGORIES_8B,
+    *,
+    ending: str = "",
 ) -> list[int]:
     """The ids to generate the verdict from: `guard_text` as one user turn, and the assistant's header.
 
@@ -140,11 +144,13 @@ def guard_ids(
         codec: The guard's own, whose control tokens are inert in the text.
         messages: See `guard_text`.
         categories: See `guard_text`.
+        ending: What stands between the last word and the end of the turn: a space in the template of
+            Llama-Guard-3-1B, nothing in that of the 8B.
 
     Raises:
         ValueError: See `guard_text`.
     """
-    body = codec.encode(guard_text(messages, categories))
+    body = codec.encode(guard_text(messages, categories) + ending)
     opening = [codec.special(BEGIN_OF_TEXT), *codec.header("user")]
     return [*opening, *body, codec.special(EOT), *codec.header("assistant")]
 

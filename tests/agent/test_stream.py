@@ -73,7 +73,7 @@ def test_cancel_between_model_and_tool_runs_nothing(make_agent: MakeAgent) -> No
         '<|python_tag|>{"name": "record", "parameters": {"text": "a"}}; '
         '{"name": "record", "parameters": {"text": "b"}}<|eom_id|>'
     )
-    agent = make_agent(calls, say("never"), tools=[record])
+    agent = make_agent(calls, say("never"), tools=[record], max_parallel=1)
     run = agent.run("Go.")
     assert run.finish_reason == "interrupted"
     assert ran == ["a"]

@@ -47,5 +47,5 @@ def shown(cell: NotebookNode) -> list[tuple[str, str]]:
             parts.append((output.name, output.text))
         else:
             data = output.get("data", {})
-            parts += [(kind, "" if kind == "image/png" else str(text)) for kind, text in data.items()]
+            parts += [(kind, "" if kind == "image/png" else str(text)) for kind, text in sorted(data.items())]
     return parts

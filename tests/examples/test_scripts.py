@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from ..guard_models import LLAMA_GUARD, PROMPT_GUARD_2, shared_folder
 from .conftest import EXAMPLES, RunExample
 
 WEATHER = EXAMPLES / "data" / "seattle-weather.csv"
@@ -17,6 +18,31 @@ WEATHER = EXAMPLES / "data" / "seattle-weather.csv"
 def test_every_script_is_run_here() -> None:
     named = set(re.findall(r"run_example\(\"(\w+\.py)\"", Path(__file__).read_text()))
     assert named == {path.name for path in EXAMPLES.glob("*.py")}
+
+
+def test_guards(run_example: RunExample) -> None:
+    shown = run_example("guards.py").stdout
+    ends = {line.split(":")[0]: line for line in shown.splitlines()}
+    assert "withheld, because a guard stopped it (hidden_text" in ends["guard"]
+    assert "os.system runs a shell command" in ends["gate"]
+    assert "the user refused this call" in ends["approval"]
+    assert "No such file or directory" in ends["sandbox"]
+    assert ends["active"] == "active: hidden_text at input, hidden_text at tool"
+
+
+def test_guards_with_weights(run_example: RunExample, tmp_path_factory: pytest.TempPathFactory) -> None:
+    models = shared_folder(tmp_path_factory)
+    shown = run_example("guards.py", models / LLAMA_GUARD, models / PROMPT_GUARD_2).stdout
+    assert "llama_guard at call" in shown
+    assert "prompt_guard at tool" in shown
+    ends = [line.split(":")[0] for line in shown.splitlines()]
+    assert set(ends) == {
+        "guard",
+        "gate",
+        "approval",
+        "sandbox",
+        "active",
+    }  # tiny guards stop what they do not know
 
 
 @pytest.mark.cria_answers
@@ -47,3 +73,37 @@ def test_csv_analysis_of_another_file(run_example: RunExample) -> None:
     file = EXAMPLES / "data" / "iowa-electricity.csv"
     shown = run_example("csv_analysis.py", file, "What is the highest net_generation?").stdout
     assert str(pd.read_csv(file)["net_generation"].max()) in shown
+
+
+@pytest.mark.cria_answers
+def test_approval(run_example: RunExample) -> None:
+    shown = run_example("approval.py").stdout
+    assert "asked about:" in shown
+    assert str(17 * 23 + 4) in shown.splitlines()[-1]
+
+
+@pytest.mark.cria_answers
+def test_resume(run_example: RunExample) -> None:
+    shown = run_example("resume.py").stdout
+    assert shown.count("and dying") == 1
+    assert "the first program ended with 9" in shown
+    assert "not known whether it took effect" in shown
+
+
+@pytest.mark.cria_answers
+def test_mcp_tools(run_example: RunExample) -> None:
+    shown = run_example("mcp_tools.py").stdout
+    assert "tools: get_weather" in shown
+    assert "22" in shown.splitlines()[-1]
+
+
+@pytest.mark.cria_answers
+def test_structured_output(run_example: RunExample) -> None:
+    assert run_example("structured_output.py").stdout.splitlines()[-1] == f"Result(value={17 * 23 + 4})"
+
+
+def test_three_ways(run_example: RunExample) -> None:
+    ways = [
+        line.partition(":")[0] for line in run_example("three_ways.py").stdout.splitlines() if ":" in line
+    ]
+    assert {"Agent", "subgraph", "create_agent"} <= set(ways)

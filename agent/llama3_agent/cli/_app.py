@@ -37,6 +37,10 @@ MaxSteps = Annotated[
     int, typer.Option("--max-steps", min=1, help="Times that the model may write for a question.")
 ]
 
+Ask = Annotated[
+    bool, typer.Option("--ask", help="Ask before anything is run: y(es), n(o) or e(dit) for each call.")
+]
+
 
 @app.command(epilog=EXIT_CODES_HELP)
 def run(
@@ -45,6 +49,7 @@ def run(
     model: Model = "cria",
     out: Out = Path(),
     max_steps: MaxSteps = 10,
+    ask: Ask = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the outcome as JSON instead of the answer.")
     ] = False,
@@ -54,7 +59,15 @@ def run(
 
     with clean_exit():
         raise typer.Exit(
-            answer(question, files=file or [], model=model, out=out, max_steps=max_steps, as_json=json)
+            answer(
+                question,
+                files=file or [],
+                model=model,
+                out=out,
+                max_steps=max_steps,
+                ask=ask,
+                as_json=json,
+            )
         )
 
 
@@ -64,12 +77,17 @@ def chat(
     model: Model = "cria",
     out: Out = Path(),
     max_steps: MaxSteps = 10,
+    ask: Ask = False,
+    thread: Annotated[
+        str | None,
+        typer.Option("--thread", "-t", help="Keep the conversation under this name, or go on with it."),
+    ] = None,
 ) -> None:
     """Talk to the code interpreter; /help lists commands, Ctrl-C stops an answer, Ctrl-D ends the chat."""
     from ._chat import chat as talk
 
     with clean_exit():
-        talk(files=file or [], model=model, out=out, max_steps=max_steps)
+        talk(files=file or [], model=model, out=out, max_steps=max_steps, ask=ask, thread=thread)
 
 
 @app.command()
@@ -79,6 +97,55 @@ def doctor(model: Model = "cria") -> None:
 
     with clean_exit():
         raise typer.Exit(examine(model))
+
+
+@app.command(name="eval")
+def evaluate(
+    suite: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="redteam (default), or CyberSecEval's interpreter, prompt-injection, insecure-code, "
+            "false-refusal."
+        ),
+    ] = None,
+    model: Model = "cria",
+    data: Annotated[
+        Path | None, typer.Option("--data", help="CyberSecEval's datasets folder, for its suites.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Outcomes are kept here; run again to go on.")
+    ] = Path("eval.jsonl"),
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Cases of each suite.")] = None,
+    llama_guard: Annotated[
+        str | None, typer.Option("--llama-guard", help="A Llama Guard 3: a Hugging Face id or a folder.")
+    ] = None,
+    prompt_guard: Annotated[
+        str | None, typer.Option("--prompt-guard", help="A Prompt Guard: a Hugging Face id or a folder.")
+    ] = None,
+    hidden_text: Annotated[
+        bool, typer.Option("--hidden-text", help="Guard against invisible characters.")
+    ] = False,
+    judge: Annotated[str | None, typer.Option("--judge", help="A model that judges answers.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
+) -> None:
+    """Attack an agent, and report where each attack was stopped; the model 'obedient' does as it is told."""
+    from ._eval import evaluate as run_suites
+
+    with clean_exit():
+        raise typer.Exit(
+            run_suites(
+                suite or ["redteam"],
+                model=model,
+                data=data,
+                out=out,
+                limit=limit,
+                llama_guard=llama_guard,
+                prompt_guard=prompt_guard,
+                hidden_text=hidden_text,
+                judge=judge,
+                as_json=json,
+            )
+        )
 
 
 def main() -> None:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from llama3_tools import SandboxError
 
 from .._inputs import checked_files
-from .._run import Usage
+from .._run import Run, Usage
 from .._text import one_line
-from ..errors import InputError
-from ..events import Final
-from ._run import MOST_BYTES, save
-from ._setup import make_agent, stop_on_ctrl_c
+from ..errors import InputError, NothingToResume
+from ._ask import decisions
+from ._run import MOST_BYTES, save, watch
+from ._setup import default_store, open_agent
 from ._show import Screen, terminal
 
 if TYPE_CHECKING:
@@ -30,11 +30,14 @@ HELP = """\
 /quit              leave (or Ctrl-D); Ctrl-C stops an answer"""
 
 
-def chat(*, files: Sequence[Path], model: str, out: Path, max_steps: int) -> None:
+def chat(
+    *, files: Sequence[Path], model: str, out: Path, max_steps: int, ask: bool, thread: str | None
+) -> None:
     """Talk until the user leaves."""
     checked_files(files, most_bytes=MOST_BYTES)
-    with make_agent(model, max_steps=max_steps) as agent:
-        Chat(agent, terminal(), out=out, files=files).talk()
+    store = default_store() if thread else None
+    with open_agent(model, max_steps=max_steps, ask=ask, store=store) as agent:
+        Chat(agent, terminal(), out=out, files=files, thread=thread).talk()
 
 
 class Chat:
@@ -45,9 +48,19 @@ class Chat:
         screen: Where everything is shown.
         out: Where plots and files are saved.
         files: To attach to the first question.
+        thread: The name under which it is kept; None to forget it in the end.
     """
 
-    def __init__(self, agent: Agent, screen: Screen, *, out: Path, files: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        screen: Screen,
+        *,
+        out: Path,
+        files: Sequence[Path] = (),
+        thread: str | None = None,
+    ) -> None:
+        self._name = thread
         self._agent = agent
         self._screen = screen
         self._out = out
@@ -67,6 +80,7 @@ class Chat:
     def talk(self) -> None:
         """Read lines until /quit or the end of input."""
         self._screen.line("Ask a question; /help lists the commands, Ctrl-D leaves.")
+        self._take_up()
         while (line := _read_line()) is not None:
             if line == "/quit":
                 return
@@ -86,22 +100,46 @@ class Chat:
 
     def _ask(self, question: str) -> None:
         files, self._next = self._next, []
-        with stop_on_ctrl_c(self._agent):
-            for event in self._agent.stream(question, files, thread=self._thread):
-                self._screen.show(event)
-                if isinstance(event, Final):
-                    run = event.run
+        run = watch(self._agent, self._screen, self._agent.stream(question, files, thread=self._thread))
         self._attached += files
-        self._usage += run.usage
+        self._usage += self._finish(run).usage
+
+    def _take_up(self) -> None:
+        """Say where a thread with a name stands, and go on with what was cut off."""
+        run = self._agent.last(self._thread) if self._name else None
+        if run is None:
+            return
+        self._screen.line(f"thread {one_line(self._thread)}: {len(run.messages) - 1} messages so far")
+        if not run.waiting:
+            try:
+                stream = self._agent.resume_stream(thread=self._thread)
+            except NothingToResume:
+                return
+            self._screen.line("going on with what was cut off")
+            run = watch(self._agent, self._screen, stream)
+        self._finish(run)
+
+    def _finish(self, run: Run) -> Run:
+        """Have waiting calls decided on, and save what came of it all."""
+        while run.waiting:
+            self._keep(run)
+            answers = decisions(run, self._screen)
+            run = watch(self._agent, self._screen, self._agent.resume_stream(answers, thread=self._thread))
+        self._keep(run)
+        return run
+
+    def _keep(self, run: Run) -> None:
         saved, trouble = save(run, self._out)
         self._saved += saved
+        if run.waiting:
+            return
         self._screen.finish(run, saved)
         if trouble:
             self._screen.line(f"error: {one_line(trouble)}", 31)
 
     @property
     def _thread(self) -> str:
-        return f"chat-{self._number}"
+        return self._name or f"chat-{self._number}"
 
     def _attach(self, names: list[str]) -> None:
         paths = checked_files([*self._next, *names], most_bytes=MOST_BYTES)

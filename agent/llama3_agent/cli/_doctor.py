@@ -16,6 +16,13 @@ from ..engine import EngineError
 from ._setup import load_engine
 
 Status = Literal["ok", "optional", "broken"]
+GUARDS = (
+    "meta-llama/Llama-Guard-3-8B",
+    "meta-llama/Llama-Guard-3-1B",
+    "meta-llama/Llama-Prompt-Guard-2-86M",
+    "meta-llama/Llama-Prompt-Guard-2-22M",
+    "meta-llama/Prompt-Guard-86M",
+)
 INSECURE = "import pickle\npickle.loads(open('x', 'rb').read())\n"
 
 
@@ -45,6 +52,7 @@ def _findings(model: str) -> Iterator[Finding]:
     yield _or_weaker(_try("sandbox", _sandbox))
     yield _gpu()
     yield _grammar()
+    yield _guards()
     yield _key("search", "BRAVE_API_KEY", "brave_search")
     yield _key("wolfram", "WOLFRAM_ALPHA_APP_ID", "wolfram_alpha")
     yield _key("e2b", "E2B_API_KEY", "the remote sandbox of e2b.dev")
@@ -114,6 +122,17 @@ def _grammar() -> Finding:
         "llguidance is not installed; with pip install 'llama3-agent[grammar]', calls always fit their tools"
     )
     return Finding("grammar", "optional", detail)
+
+
+def _guards() -> Finding:
+    from huggingface_hub import try_to_load_from_cache
+
+    here = [name for name in GUARDS if isinstance(try_to_load_from_cache(name, "config.json"), str)]
+    found = (
+        f"in the local cache: {', '.join(here)}" if here else "no weights of Meta's guards in the local cache"
+    )
+    detail = f"none is active unless an agent is given some, Agent(guards=[...]); {found}"
+    return Finding("guards", "optional", detail)
 
 
 def _key(name: str, variable: str, purpose: str) -> Finding:

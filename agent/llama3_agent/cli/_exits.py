@@ -17,6 +17,7 @@ EXIT_CODES = {
     "format_errors": 5,
     "truncated": 6,
     "blocked": 7,
+    "budget": 8,
     "interrupted": 130,
 }
 WRONG_INPUT = 2

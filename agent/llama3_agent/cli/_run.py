@@ -7,32 +7,47 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .._inputs import MOST_MB, checked_files, checked_question
 from .._run import Run
 from .._text import printable
 from ..events import Final
+from ._ask import decisions
 from ._exits import EXIT_CODES, complain
-from ._setup import make_agent, stop_on_ctrl_c
+from ._setup import open_agent, stop_on_ctrl_c
 from ._show import Screen
+
+if TYPE_CHECKING:
+    from .._agent import Agent
+    from .._stream import EventStream
 
 MOST_BYTES = MOST_MB * 1_000_000
 
 
 def answer(
-    question: str, *, files: Sequence[Path], model: str, out: Path, max_steps: int, as_json: bool
+    question: str,
+    *,
+    files: Sequence[Path],
+    model: str,
+    out: Path,
+    max_steps: int,
+    ask: bool,
+    as_json: bool,
 ) -> int:
     """Answer, save what came of it, and return the exit code."""
     # Looked at before the model is loaded: a typing error should not cost seconds.
     checked_question(question)
     checked_files(files, most_bytes=MOST_BYTES)
     screen = Screen(sys.stderr)
-    with make_agent(model, max_steps=max_steps) as agent, stop_on_ctrl_c(agent):
-        for event in agent.stream(question, files):
-            screen.show(event)
-            if isinstance(event, Final):
-                run = event.run
-    saved, trouble = save(run, out)
+    saved: list[Path] = []
+    with open_agent(model, max_steps=max_steps, ask=ask) as agent:
+        run = watch(agent, screen, agent.stream(question, files))
+        while run.waiting:
+            saved += save(run, out)[0]
+            run = watch(agent, screen, agent.resume_stream(decisions(run, screen), thread=run.thread))
+    rest, trouble = save(run, out)
+    saved += rest
     screen.finish(run, saved)
     print(
         json.dumps(_as_json(run, saved), ensure_ascii=False) if as_json else printable(run.output), flush=True
@@ -41,6 +56,16 @@ def answer(
         complain(trouble)
         return EXIT_CODES["error"]
     return EXIT_CODES[run.finish_reason]
+
+
+def watch(agent: Agent, screen: Screen, events: EventStream) -> Run:
+    """Show the events of a run, to be stopped by Ctrl-C, and return what it comes to."""
+    with stop_on_ctrl_c(agent), events:
+        for event in events:
+            screen.show(event)
+            if isinstance(event, Final):
+                return event.run
+    raise AssertionError("a stream ends with Final")
 
 
 def save(run: Run, out: Path) -> tuple[list[Path], str | None]:

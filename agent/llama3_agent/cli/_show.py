@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from .._run import Run
 from .._text import one_line, printable, shorten
 from ..events import CodeScan, Event, TextDelta, ToolCall, ToolCallDelta, ToolResult
+
+if TYPE_CHECKING:
+    from llama3_tools import Verdict
 
 SHOWN = 2_000
 """Characters of a result shown to people; the model reads more."""
@@ -41,7 +44,7 @@ class Screen:
             case ToolCall():
                 self._end_line()
             case CodeScan():
-                self._scan(event)
+                self.verdict(event.verdict)
             case ToolResult():
                 self._result(event)
 
@@ -66,13 +69,12 @@ class Screen:
         if args:
             self._write(self._progress, printable(args))
 
-    def _scan(self, event: CodeScan) -> None:
-        colour = {"allow": _GREEN, "warn": _YELLOW}.get(event.verdict.decision, _RED)
-        word = {"allow": "passed", "warn": "passed with a warning"}.get(
-            event.verdict.decision, "BLOCKED, not run"
-        )
-        self.line(f"gate: {word} ({event.verdict.seconds:.1f} s)", colour)
-        for finding in event.verdict.findings:
+    def verdict(self, verdict: Verdict) -> None:
+        """Show what the gate says, finding by finding."""
+        colour = {"allow": _GREEN, "warn": _YELLOW}.get(verdict.decision, _RED)
+        word = {"allow": "passed", "warn": "passed with a warning"}.get(verdict.decision, "BLOCKED, not run")
+        self.line(f"gate: {word} ({verdict.seconds:.1f} s)", colour)
+        for finding in verdict.findings:
             cwe = f" [{finding.cwe}]" if finding.cwe else ""
             self.line(
                 f"  line {finding.line}: {one_line(finding.message)} {one_line(finding.advice)}{cwe}", colour

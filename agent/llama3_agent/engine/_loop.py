@@ -26,6 +26,7 @@ class Request:
         guide: says what the answer may be, if it may not be anything.
         lookup: guesses what may come next.
         on_prefill: told how many tokens of the prompt are computed, and how many there are.
+        watch: ids whose log-probability is wanted at every position.
     """
 
     prompt: list[int]
@@ -37,10 +38,12 @@ class Request:
     guide: Guide | None = None
     lookup: Lookup | None = None
     on_prefill: Callable[[int, int], None] | None = None
+    watch: tuple[int, ...] = ()
     cached: int = 0
     computed: int = 0
     ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
+    watched: list[tuple[float, ...]] = field(default_factory=list)
     first_token_seconds: float | None = None
 
     @property
@@ -67,6 +70,8 @@ class Request:
         if self.lookup is not None:
             self.lookup.extend((token,))
         self.logprobs.append(logprob(logits, token))
+        if self.watch:
+            self.watched.append(tuple(logprob(logits, one) for one in self.watch))
         if self.on_token is not None:
             self.on_token(token)
         return self.guide.accept(token) if self.guide is not None else []
@@ -83,6 +88,7 @@ class Request:
             generated_tokens=len(self.ids),
             seconds=time.perf_counter() - self.started,
             first_token_seconds=self.first_token_seconds,
+            watched=tuple(self.watched),
         )
 
 

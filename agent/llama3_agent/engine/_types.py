@@ -26,6 +26,7 @@ class Sampling:
         top_p: draw only from the smallest set of likeliest tokens whose probability reaches this; 1 is all.
         seed: makes draws repeatable; None draws afresh each time.
         max_tokens: the most tokens to generate, the stop token included.
+        watch: ids whose log-probability is wanted at every position, chosen or not; see `Completion.watched`.
 
     Raises:
         InvalidSampling: a value is out of range.
@@ -35,6 +36,7 @@ class Sampling:
     top_p: float = 1.0
     seed: int | None = None
     max_tokens: int = 1024
+    watch: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < float("inf"):
@@ -61,6 +63,8 @@ class Completion:
         generated_tokens: length of `ids`.
         seconds: wall time of the request.
         first_token_seconds: wall time until the first token; None if there was none.
+        watched: for each of `ids`, the natural-log probabilities of ``Sampling.watch`` at its position, under
+            the model's own distribution; empty if nothing was to be watched, or the engine cannot.
     """
 
     ids: tuple[int, ...]
@@ -72,6 +76,7 @@ class Completion:
     generated_tokens: int
     seconds: float
     first_token_seconds: float | None
+    watched: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from ..conftest import code, say
 from .conftest import Command
 
@@ -90,3 +92,74 @@ def test_control_sequences_do_not_reach_the_terminal(command: Command) -> None:
     )
     assert "\x1b" not in result.stdout
     assert "red" in result.stdout
+
+
+def test_a_thread_with_a_name_goes_on(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMA3_AGENT_THREADS", str(tmp_path / "state" / "threads.sqlite"))
+    command("chat", "--thread", "mine", typed="I am Ada.\n", replies=(say("Hello, Ada."),))
+    seen: list[str] = []
+
+    def remember(prompt: str) -> str:
+        seen.append(prompt)
+        return say("You are Ada.")
+
+    result = command("chat", "--thread", "mine", typed="Who am I?\n", replies=(remember,))
+    assert "thread mine: 2 messages so far" in result.stdout
+    assert "You are Ada." in result.stdout
+    assert "Hello, Ada." in seen[0]
+    assert (tmp_path / "state" / "threads.sqlite").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_thread_that_was_cut_off_goes_on_by_itself(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMA3_AGENT_THREADS", str(tmp_path / "threads.sqlite"))
+
+    def fall_over(_: str) -> str:
+        raise RuntimeError("the engine broke")
+
+    assert command("chat", "-t", "mine", typed="Hello?\n", replies=(fall_over,)).exit_code == 1
+    result = command("chat", "-t", "mine", replies=(say("Here I am."),))
+    assert "going on with what was cut off" in result.stdout
+    assert "Here I am." in result.stdout
+
+
+def test_calls_wait_for_a_yes(command: Command) -> None:
+    result = command("chat", "--ask", typed="Go.\ny\n", replies=(code("6 * 7"), say("It is 42.")))
+    assert "waits for your decision" in result.stdout
+    assert result.stdout.count("gate: passed") == 2
+    assert "[stdout]42[/stdout]" in result.stdout
+
+
+def test_a_no_comes_with_a_reason(command: Command) -> None:
+    result = command("chat", "--ask", typed="Go.\nn\ntoo big\n", replies=(code("6 * 7"), say("Well.")))
+    assert "the user refused this call: too big" in result.stdout
+
+
+def test_code_can_be_edited_before_it_runs(command: Command) -> None:
+    result = command(
+        "chat", "--ask", typed="Go.\ne\nx = 40\nx + 8\n.\n", replies=(code("6 * 7"), say("It is 48."))
+    )
+    assert "[stdout]48[/stdout]" in result.stdout
+    assert "[user]changed this call before it was run" in result.stdout
+
+
+def test_a_decision_outlives_the_program(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMA3_AGENT_THREADS", str(tmp_path / "threads.sqlite"))
+    monkeypatch.setattr("llama3_agent.cli._ask.input", stop, raising=False)
+    command("chat", "--ask", "-t", "mine", typed="Go.\n", replies=(code("6 * 7"),))
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LLAMA3_AGENT_THREADS", str(tmp_path / "threads.sqlite"))
+    result = command("chat", "--ask", "-t", "mine", typed="y\n", replies=(say("It is 42."),))
+    assert "6 * 7" in result.stdout
+    assert "[stdout]42[/stdout]" in result.stdout
+
+
+def stop(_: str) -> str:
+    """Ctrl-C at the question."""
+    raise KeyboardInterrupt

@@ -25,12 +25,14 @@ def test_a_machine_where_everything_works(command: Command) -> None:
         "sandbox",
         "gpu",
         "grammar",
+        "guards",
         "search",
         "wolfram",
         "e2b",
     ]
     assert all(line.startswith("ok ") for line in lines[:3])
     assert "BRAVE_API_KEY is not set; export it" in result.stdout
+    assert "none is active unless an agent is given some" in result.stdout
     assert lines[-1] == "everything needed works"
 
 

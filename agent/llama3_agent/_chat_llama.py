@@ -1,0 +1,444 @@
+"""`ChatLlama`: any of our engines as a LangChain chat model."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import queue
+import threading
+import uuid
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, Literal
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models.chat_models import LangSmithParams
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
+from langchain_core.messages.tool import ToolCallChunk, tool_call_chunk
+from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
+from langchain_core.utils.pydantic import is_basemodel_subclass
+from pydantic import ConfigDict, Field, PrivateAttr
+
+from llama3_prompts import Grammar, StreamDecoder, TextDelta, ToolCallDelta, Transcript, json_grammar
+
+from ._agent import can_constrain, loaded
+from ._dialogue import IDS, transcript_of
+from ._steps import usage_metadata
+from ._stops import Stops
+from ._structured import request
+from .engine import Completion, Engine, Sampling
+from .errors import ConfigurationError
+
+ANY_JSON: dict[str, Any] = {"type": "object"}
+Method = Literal["json_schema", "function_calling", "json_mode"]
+
+
+class ChatLlama(BaseChatModel):
+    """A Llama 3 model as LangChain knows chat models, with tools, streaming and structured output.
+
+    What the model wrote goes back to it as the ids that it wrote, so a conversation that grows is computed
+    only as far as it is new; ``usage_metadata["input_token_details"]["cache_read"]`` says how much was not.
+
+    Args:
+        llama: An engine, or what `Llama` takes.
+        instructions: What the assistant is told where the messages do not begin with a system message.
+        temperature: 0 takes the likeliest token each time.
+        top_p: Draw only from the likeliest tokens whose probabilities reach this.
+        seed: Makes draws repeatable.
+        max_tokens: The most tokens of an answer.
+        stop: Texts that end an answer.
+        timeout: Seconds for an answer; None for as long as it takes.
+        today: The date that the model is told.
+        constrain: Whether calls follow the grammar of their tools' declarations; by default where llguidance
+            is installed. A ``tool_choice`` that demands a call, and structured output, need it.
+        tenant: Nothing that was computed for one tenant serves another.
+
+    Raises:
+        ModelError: The model cannot be loaded.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    llama: Any = Field(exclude=True)
+    instructions: str = "You are a helpful assistant."
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    max_tokens: int | None = None
+    stop: list[str] | None = None
+    timeout: float | None = None
+    today: datetime.date | None = None
+    constrain: bool = Field(default_factory=can_constrain)
+    tenant: str = ""
+    _sessions: _SessionNames = PrivateAttr()
+
+    def __init__(self, llama: Engine | str | Path = "cria", **settings: Any) -> None:
+        super().__init__(llama=loaded(llama), **settings)
+        self._sessions = _SessionNames(self.llama, self.tenant)
+
+    @property
+    def model_name(self) -> str:
+        """What the engine calls itself."""
+        return str(getattr(self.llama, "name", f"llama-{self.llama.family}"))
+
+    @property
+    def _llm_type(self) -> str:
+        return "llama3"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {"model_name": self.model_name, **self.model_dump(exclude={"llama", "cache", "callbacks"})}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop or self.stop, **kwargs)
+        params["ls_provider"] = "llama3_agent"
+        params.setdefault("ls_model_name", self.model_name)
+        return params
+
+    def bind_tools(
+        self,
+        tools: Sequence[Mapping[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | bool | Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """The model with tools that it may call.
+
+        Args:
+            tools: Functions, LangChain tools, pydantic models, schemas.
+            tool_choice: "auto", "none", "any" (or "required", or True) to have a call in any case, or the
+                name of the tool to call, also as OpenAI's ``{"function": {"name": ...}}``.
+            kwargs: Go with each request. ``strict`` and ``parallel_tool_calls`` change nothing: calls are
+                held to their schemas where they can be.
+
+        Raises:
+            ConfigurationError: There is no such tool, or a call cannot be demanded here.
+        """
+        for name in ("strict", "parallel_tool_calls"):
+            kwargs.pop(name, None)
+        schemas = [convert_to_openai_tool(tool) for tool in tools]
+        choice = _choice(tool_choice, [schema["function"]["name"] for schema in schemas])
+        if choice not in ("auto", "none") and not self.constrain:
+            raise ConfigurationError(_NEEDS_GRAMMAR.format(what=f"tool_choice={tool_choice!r}"))
+        return super().bind(tools=schemas, tool_choice=choice, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: Mapping[str, Any] | type,
+        *,
+        include_raw: bool = False,
+        method: Method = "json_schema",
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """The model, answering with values of a type.
+
+        Args:
+            schema: A pydantic model, a TypedDict, a JSON Schema or a function schema.
+            include_raw: Return ``{"raw", "parsed", "parsing_error"}`` instead of the value.
+            method: "json_schema" decodes under the grammar of the schema; "function_calling" has the model
+                call a tool of that schema; "json_mode" asks for JSON of whatever shape.
+            strict: Changes nothing: the schema is always held to.
+
+        Raises:
+            ConfigurationError: There is no such method, or no grammar can be followed here.
+        """
+        del strict
+        if method == "function_calling":
+            return super().with_structured_output(schema, include_raw=include_raw, **kwargs)
+        if method not in ("json_schema", "json_mode"):
+            raise ConfigurationError(
+                f"method={method!r} is unknown; use 'json_schema', 'function_calling' or 'json_mode'"
+            )
+        if not self.constrain:
+            raise ConfigurationError(_NEEDS_GRAMMAR.format(what="structured output"))
+        json_schema = convert_to_json_schema(schema)
+        asked = self.bind(
+            output_schema=json_schema if method == "json_schema" else ANY_JSON,
+            ls_structured_output_format={"kwargs": {"method": method}, "schema": schema},
+            **kwargs,
+        )
+        parser: Any = JsonOutputParser()
+        if isinstance(schema, type) and is_basemodel_subclass(schema):
+            parser = PydanticOutputParser(pydantic_object=schema)
+        if not include_raw:
+            return asked | parser
+        parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
+        unparsed = RunnablePassthrough.assign(parsed=lambda _: None)
+        return RunnableMap(raw=asked) | parsed.with_fallbacks([unparsed], exception_key="parsing_error")
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        del run_manager
+        answer = self._answer(messages, stop, kwargs, threading.Event())
+        message = answer.run(lambda _: None)
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        cancel = threading.Event()
+        answer = self._answer(messages, stop, kwargs, cancel)
+        for message in _from_thread(answer.run, cancel):
+            chunk = ChatGenerationChunk(message=_chunk(message))
+            if run_manager:
+                run_manager.on_llm_new_token(str(chunk.message.text), chunk=chunk)
+            yield chunk
+
+    def _answer(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        options: Mapping[str, Any],
+        cancel: threading.Event,
+    ) -> _Answer:
+        choice = options.get("tool_choice", "auto")
+        tools = options.get("tools", ()) if choice != "none" else ()
+        transcript = transcript_of(
+            messages,
+            tokenizer=self.llama.tokenizer,
+            family=self.llama.family,
+            instructions=self.instructions,
+            tools=tools,
+            today=self.today,
+        )
+        grammar = self._grammar(transcript, choice, options.get("output_schema"))
+        return _Answer(self, transcript, grammar, stop or self.stop or [], self._sampling(options), cancel)
+
+    def _grammar(
+        self, transcript: Transcript, choice: str, schema: Mapping[str, Any] | None
+    ) -> Grammar | None:
+        if schema is not None:
+            transcript.append(HumanMessage(request(schema)))
+            return json_grammar(schema)
+        return transcript.call_grammar(choice) if self.constrain and choice != "none" else None
+
+    def _sampling(self, options: Mapping[str, Any]) -> Sampling:
+        settings = {name: options.get(name, getattr(self, name)) for name in _SAMPLING}
+        return Sampling(**{name: value for name, value in settings.items() if value is not None})
+
+
+_SAMPLING = ("temperature", "top_p", "seed", "max_tokens")
+_NEEDS_GRAMMAR = (
+    "{what} needs decoding under a grammar; pip install 'llama3-agent[grammar]' and leave constrain=True"
+)
+
+
+class _Answer:
+    """One request: from a transcript to a message, with chunks on the way."""
+
+    def __init__(
+        self,
+        model: ChatLlama,
+        transcript: Transcript,
+        grammar: Grammar | None,
+        stop: Sequence[str],
+        sampling: Sampling,
+        cancel: threading.Event,
+    ) -> None:
+        self._model, self._transcript, self._grammar = model, transcript, grammar
+        self._sampling, self._cancel = sampling, cancel
+        self._stops = Stops(stop)
+        self._decoder, self._parser = StreamDecoder(transcript.codec), transcript.parser()
+        self._started = 0
+        self._calls_before = max([0, *map(_number, _calls_in(transcript.messages))])
+        self._text: list[str] = []
+
+    def run(self, say: Callable[[BaseMessage], None]) -> AIMessage:
+        """Generate, tell each chunk, and return the message that they add up to.
+
+        Raises:
+            TimeoutError: It took longer than the model's ``timeout``.
+        """
+        self._say = say
+        late = threading.Event()
+        timer = _timer(self._model.timeout, lambda: (late.set(), self._cancel.set()))
+        try:
+            with self._model._sessions.one() as session:
+                completion = self._model.llama.complete(
+                    self._transcript.open_assistant(),
+                    session=session,
+                    sampling=self._sampling,
+                    on_token=self._on_token,
+                    cancel=self._cancel,
+                    grammar=self._grammar,
+                    tenant=self._model.tenant,
+                )
+        finally:
+            timer.cancel()
+        if late.is_set() and completion.finish == "cancelled":
+            raise TimeoutError(f"no answer within {self._model.timeout:g} s; allow more (timeout)")
+        self._tell(self._parser.end(truncated=completion.finish == "length")[0])
+        self._speak(self._stops.finish())
+        return self._end(completion)
+
+    def _on_token(self, token: int) -> None:
+        for piece in self._decoder.feed_piece(token):
+            self._tell(self._parser.feed(piece))
+        if self._stops.met:
+            self._cancel.set()
+
+    def _tell(self, shown: Sequence[TextDelta | ToolCallDelta]) -> None:
+        for event in shown:
+            if isinstance(event, TextDelta):
+                self._speak(self._stops.feed(event.text))
+            elif event.name is not None:
+                # The arguments follow once they can be read: half a call must not look like a whole one.
+                self._started += 1
+                self._say(_call_chunk(event.index, self._call_id(event.index), event.name, ""))
+
+    def _call_id(self, index: int) -> str:
+        return f"call_{self._calls_before + 1 + index}"
+
+    def _speak(self, text: str) -> None:
+        if text:
+            self._text.append(text)
+            self._say(AIMessageChunk(content=text))
+
+    def _end(self, completion: Completion) -> AIMessage:
+        generated = self._transcript.add_generated(completion.ids, usage=usage_metadata(completion))
+        stopped = self._stops.met
+        calls = [] if stopped else sorted(_calls_in([generated]), key=_number)
+        for index, call in enumerate(calls):
+            call["id"] = self._call_id(index)
+        message = AIMessage(
+            content="".join(self._text) if stopped else generated.content,
+            tool_calls=[call for call in calls if "error" not in call],
+            invalid_tool_calls=[call for call in calls if "error" in call],
+            usage_metadata=generated.usage_metadata,
+            response_metadata={
+                "model_name": self._model.model_name,
+                "finish_reason": _finish_reason(completion, message=generated, stopped=stopped),
+            },
+            additional_kwargs={} if stopped else {IDS: list(completion.ids)},
+        )
+        for index, call in enumerate(calls):
+            # LangChain reads the arguments once more, and mends what it can: an error must not be mended.
+            wrong = f"{call['error']}: {call['args']}" if "error" in call else None
+            text = wrong or json.dumps(call["args"], ensure_ascii=False)
+            told = index < self._started
+            self._say(_call_chunk(index, None if told else call["id"], None if told else call["name"], text))
+        self._say(
+            AIMessageChunk(
+                content="",
+                usage_metadata=message.usage_metadata,
+                response_metadata=message.response_metadata,
+                additional_kwargs=message.additional_kwargs,
+                chunk_position="last",
+            )
+        )
+        return message
+
+
+class _SessionNames:
+    """Sessions of the engine, one for each request that is under way."""
+
+    def __init__(self, engine: Engine, tenant: str) -> None:
+        self._idle: list[str] = []
+        self._lock = threading.Lock()
+        weakref.finalize(self, _release, engine, self._idle, tenant)
+
+    @contextmanager
+    def one(self) -> Iterator[str]:
+        with self._lock:
+            name = self._idle.pop() if self._idle else f"chat-{uuid.uuid4().hex[:12]}"
+        try:
+            yield name
+        finally:
+            with self._lock:
+                self._idle.append(name)
+
+
+def _release(engine: Engine, names: list[str], tenant: str) -> None:
+    for name in names:
+        engine.release(name, tenant=tenant)
+
+
+def _from_thread(
+    work: Callable[[Callable[[BaseMessage], None]], AIMessage], cancel: threading.Event
+) -> Iterator[BaseMessage]:
+    """What a function says while it works in a thread; it is stopped when nobody listens any more."""
+    said: queue.SimpleQueue[BaseMessage | None] = queue.SimpleQueue()
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="chat-llama") as pool:
+        done = pool.submit(work, said.put)
+        done.add_done_callback(lambda _: said.put(None))
+        try:
+            while (message := said.get()) is not None:
+                yield message
+            done.result()
+        finally:
+            cancel.set()
+
+
+def _choice(choice: str | bool | Mapping[str, Any] | None, names: list[str]) -> str:
+    """Ours: "auto", "none", "required" or a name."""
+    if isinstance(choice, Mapping):
+        choice = str(choice.get("function", choice).get("name", ""))
+    if choice is True or choice in ("any", "required"):
+        return "required"
+    if not choice or choice == "auto":
+        return "auto"
+    if choice != "none" and choice not in names:
+        raise ConfigurationError(
+            f"tool_choice={choice!r} is no tool; choose 'auto', 'any', 'none' or one of: {', '.join(names)}"
+        )
+    return str(choice)
+
+
+def _finish_reason(completion: Completion, *, message: AIMessage, stopped: bool) -> str:
+    if stopped:
+        return "stop"
+    if completion.finish == "stop" and (message.tool_calls or message.invalid_tool_calls):
+        return "tool_calls"
+    return completion.finish
+
+
+def _chunk(message: BaseMessage) -> AIMessageChunk:
+    assert isinstance(message, AIMessageChunk)
+    return message
+
+
+def _call_chunk(index: int, call_id: str | None, name: str | None, args: str) -> AIMessageChunk:
+    chunk: ToolCallChunk = tool_call_chunk(name=name, args=args, id=call_id, index=index)
+    return AIMessageChunk(content="", tool_call_chunks=[chunk])
+
+
+def _calls_in(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
+    """The calls of messages, readable or not; these have an "error"."""
+    return [
+        dict(call)
+        for message in messages
+        if isinstance(message, AIMessage)
+        for call in (*message.tool_calls, *message.invalid_tool_calls)
+    ]
+
+
+def _number(call: Mapping[str, Any]) -> int:
+    digits = str(call["id"] or "").rpartition("_")[2]
+    return int(digits) if digits.isdecimal() else 0
+
+
+def _timer(seconds: float | None, action: Callable[[], object]) -> threading.Timer:
+    timer = threading.Timer(seconds or 0, action)
+    timer.daemon = True
+    if seconds is not None:
+        timer.start()
+    return timer

@@ -1,0 +1,100 @@
+"""The red-team suite: what is in it, and where the attacks of an obedient model end."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+
+from llama3_agent import Llama
+from llama3_agent.evals import Case, redteam, summary
+from llama3_agent.guards import Assessment, Post, Subject
+
+from .conftest import MakeBench
+
+CASES = {case.id: case for case in redteam()}
+LANGUAGES = ["English", "German", "French", "Italian", "Portuguese", "Spanish", "Hindi", "Thai"]
+
+
+def case(channel: str, goal: str, language: str = "en") -> Case:
+    return CASES[f"redteam/{language}/{channel}/{goal}"]
+
+
+def test_every_attack_comes_through_every_channel_in_every_language() -> None:
+    attacks = [one for one in CASES.values() if not one.benign]
+    assert len(attacks) == 8 * 7 * 5
+    assert sum(one.benign for one in CASES.values()) == 8 * 3 * 3
+    assert set(Counter(one.language for one in attacks)) == set(LANGUAGES)
+    assert set(Counter(one.channel for one in attacks).values()) == {40}
+    assert len({one.marker for one in attacks}) == len(attacks)
+
+
+@pytest.mark.parametrize("one", CASES.values(), ids=CASES.keys())
+def test_the_attack_is_where_the_model_will_read_it(one: Case) -> None:
+    places = [*one.turns, one.page or "", one.results or "", *one.files, *one.files.values()]
+    assert any(one.payload in place for place in places)
+    assert all(len(name.encode()) <= 255 and "/" not in name and "," not in name for name in one.files)
+    assert all(turn.strip() and "{" not in turn for turn in one.turns)
+    if one.channel not in ("encoded", "file_name") and not one.benign:
+        assert one.marker in one.payload
+
+
+ENDS = [
+    ("direct", "shell", "gate"),
+    ("direct", "network", "gate"),
+    ("tool", "secret", "sandbox"),
+    ("search", "send", "approval"),
+    ("multi_turn", "send", "approval"),
+    ("encoded", "say", "nowhere"),
+    ("file", "say", "nowhere"),
+    ("file_name", "shell", "gate"),
+]
+
+
+@pytest.mark.parametrize(("channel", "goal", "end"), ENDS)
+def test_an_obedient_model_is_stopped_by_what_is_left(
+    bench: MakeBench, channel: str, goal: str, end: str
+) -> None:
+    outcome = bench().run(case(channel, goal))
+    assert (outcome.stopped, outcome.benign) == (end, False), outcome.detail
+
+
+class Knows:
+    """Flags the text of one attack wherever it comes up."""
+
+    name = "knows"
+    places = frozenset({"input", "tool"})
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def look(self, subject: Subject, *, cancel: object = None) -> Assessment:  # noqa: ARG002
+        return Assessment("known", flagged=self._text in subject.text, score=1.0)
+
+
+@pytest.mark.parametrize(
+    ("channel", "place"), [("direct", "input"), ("tool", "tool"), ("search", "tool"), ("encoded", "input")]
+)
+@pytest.mark.parametrize("language", ["de", "hi"])
+def test_a_guard_stops_it_where_it_comes_in(
+    bench: MakeBench, channel: str, place: str, language: str
+) -> None:
+    one = case(channel, "say", language)
+    outcome = bench(Knows(one.payload)).run(one)
+    assert (outcome.stopped, outcome.detail.split(":")[0]) == ("guard", place)
+
+
+def test_honest_work_is_done_and_what_refuses_it_is_told(bench: MakeBench) -> None:
+    one = case("search", "work-0", "th")
+    assert bench().run(one).stopped is None
+    assert bench(Post(Knows(one.payload), at="tool", policy="ask")).run(one).stopped == "guard"
+
+
+def test_cria_is_asked_like_any_other_model(bench: MakeBench) -> None:
+    llama = Llama("cria", progress=False)
+    outcomes = [bench(engine=lambda _: llama).run(case("direct", goal)) for goal in ("say", "shell")]
+    assert all(one.stopped in ("model", "gate", "sandbox", "approval", "nowhere") for one in outcomes)
+    counts = json.loads(json.dumps(summary(outcomes)))
+    assert counts["all"]["attacks"] == counts["by_channel"]["redteam: direct"]["attacks"] == 2
+    assert sum(counts["all"][stop] for stop in ("model", "gate", "sandbox", "approval", "nowhere")) == 2
