@@ -1,7 +1,7 @@
 """What a step of the agent costs beside model and tool, and whether it grows with the conversation.
 
-A scripted engine calls a tool that does nothing, again and again. Beside the agent, with checkpoints in memory
-and in SQLite, run a bare loop over the same engine and transcript, and ``create_agent`` over `ChatLlama`.
+A scripted engine calls a tool that does nothing, again and again. Beside the agent, with checkpoints in
+memory and in SQLite, run a bare loop over the same engine and transcript, and ``create_agent``.
 """
 
 import argparse
