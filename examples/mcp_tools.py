@@ -30,7 +30,7 @@ def main() -> None:
     command = {"transport": "stdio", "command": sys.executable, "args": [__file__, "serve"]}
     tools = asyncio.run(MultiServerMCPClient({"weather": command}).get_tools())
     print("tools:", *(tool.name for tool in tools))
-    with Agent("cria", tools=tools) as agent:
+    with Agent("cria", tools=tools, sandbox=None) as agent:
         print(agent.run("What's the weather like in Lima?").output)
 
 

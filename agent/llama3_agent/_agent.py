@@ -256,7 +256,7 @@ class Agent:
         except BaseException:
             self._leave(session, forget=False)
             raise
-        payload = Command(resume=answer or False) if found.interrupts else None
+        payload: Command[Any] | None = Command(resume=answer or False) if found.interrupts else None
         return self._open(session, payload, forget=thread.startswith(_ONE_OFF))
 
     def last(self, thread: str) -> Run | None:
@@ -386,9 +386,8 @@ class Agent:
         config = _config(session.thread, self._loop.limits)
         ending: Ending = {}
         interrupts: tuple[Any, ...] = ()
-        for mode, item in self.graph.stream(
-            payload, config, stream_mode=["custom", "values"], durability=durability
-        ):
+        stream = self.graph.stream(payload, config, stream_mode=["custom", "values"], durability=durability)
+        for mode, item in cast(Iterator[tuple[str, Any]], stream):
             if mode == "custom":
                 yield cast(Event, item)
             else:

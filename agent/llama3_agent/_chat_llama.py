@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
-from langchain_core.language_models.chat_models import LangSmithParams
+from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.messages.tool import ToolCallChunk, tool_call_chunk
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
@@ -82,7 +82,7 @@ class ChatLlama(BaseChatModel):
     _sessions: _SessionNames = PrivateAttr()
 
     def __init__(self, llama: Engine | str | Path = "cria", **settings: Any) -> None:
-        super().__init__(llama=loaded(llama), **settings)
+        super().__init__(llama=loaded(llama), **settings)  # type: ignore[call-arg]
         self._sessions = _SessionNames(self.llama, self.tenant)
 
     @property
@@ -133,7 +133,7 @@ class ChatLlama(BaseChatModel):
 
     def with_structured_output(
         self,
-        schema: Mapping[str, Any] | type,
+        schema: dict[str, Any] | type,
         *,
         include_raw: bool = False,
         method: Method = "json_schema",
@@ -171,10 +171,14 @@ class ChatLlama(BaseChatModel):
         if isinstance(schema, type) and is_basemodel_subclass(schema):
             parser = PydanticOutputParser(pydantic_object=schema)
         if not include_raw:
-            return asked | parser
+            value: Runnable[LanguageModelInput, Any] = asked | parser
+            return value
         parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
         unparsed = RunnablePassthrough.assign(parsed=lambda _: None)
-        return RunnableMap(raw=asked) | parsed.with_fallbacks([unparsed], exception_key="parsing_error")
+        told: Runnable[LanguageModelInput, Any] = RunnableMap(raw=asked) | parsed.with_fallbacks(
+            [unparsed], exception_key="parsing_error"
+        )
+        return told
 
     def _generate(
         self,
@@ -270,7 +274,12 @@ class _Answer:
         """
         self._say = say
         late = threading.Event()
-        timer = _timer(self._model.timeout, lambda: (late.set(), self._cancel.set()))
+
+        def run_out() -> None:
+            late.set()
+            self._cancel.set()
+
+        timer = _timer(self._model.timeout, run_out)
         try:
             with self._model._sessions.one() as session:
                 completion = self._model.llama.complete(

@@ -101,7 +101,8 @@ class Loop:
         graph.add_node("structure", self.structure)
         graph.add_node("scan", self.scan)
         graph.add_node("approve", self.approve)
-        graph.add_node("execute", self.execute, input_schema=Job)
+        # LangGraph's types know nodes with a config or a runtime, its code both.
+        graph.add_node("execute", self.execute, input_schema=Job)  # type: ignore[arg-type]
         graph.add_node("observe", self.observe)
         graph.add_node("confirm", self.confirm)
         graph.add_edge(START, "guard_input")

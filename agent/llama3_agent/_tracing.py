@@ -44,7 +44,7 @@ def agent_ended(span: Span, run: Run) -> None:
 def chat_span(engine: Engine, sampling: Sampling) -> Iterator[Span]:
     """One message of the model."""
     model = str(getattr(engine, "name", f"llama-{engine.family}"))
-    attributes = {
+    attributes: dict[str, str | int | float] = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": _PROVIDER,
         "gen_ai.request.model": model,

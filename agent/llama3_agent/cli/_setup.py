@@ -43,8 +43,13 @@ def open_agent(
 
     with ExitStack() as stack:
         saver = stack.enter_context(_threads_in(store)) if store else None
-        tools, approve = _web_tools(), "ask" if ask else None
-        agent = Agent(load_engine(model), tools, max_steps=max_steps, approve=approve, checkpointer=saver)
+        agent = Agent(
+            load_engine(model),
+            _web_tools(),
+            max_steps=max_steps,
+            approve="ask" if ask else None,
+            checkpointer=saver,
+        )
         yield stack.enter_context(agent)
 
 
