@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import importlib.util
 import uuid
 import weakref
-from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
@@ -16,27 +15,29 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
-from llama3_prompts import DEFAULT_INSTRUCTIONS, Transcript
+from llama3_prompts import DEFAULT_INSTRUCTIONS
 
 from ._approval import Approval, Decide, Decision, Mode, Policy
-from ._code import CodeRunner, verdict_from
-from ._conversation import Conversation
+from ._checks import can_constrain, check_limits, check_opening, check_times, loaded
+from ._code import CodeRunner
 from ._format import OUTPUT_LIMIT
 from ._graph import Loop
 from ._guards import Guards, guards_of
 from ._inputs import MOST_MB, checked_files, checked_question
-from ._run import Run, RunFiles, RunGuards, Usage
+from ._outcome import INTERRUPT, Ending, outcome, waiting_calls
+from ._run import Run
 from ._sandboxes import sandbox_maker
 from ._sessions import Session, Sessions
-from ._state import Call, Limits, State
+from ._state import Limits, State
 from ._stream import EventStream
-from ._structured import OutputType, parsed, schema_of
+from ._structured import OutputType, schema_of
 from ._tools import Tool, ToolSet
 from ._tracing import agent_ended, agent_span
 from .engine import Engine, Sampling
-from .errors import ConfigurationError, FilesNeedSandbox, NothingToResume
-from .events import Event, Final, GuardVerdict, ToolCall
+from .errors import FilesNeedSandbox, NothingToResume
+from .events import Event, Final
 from .guards._watch import Watch
+from .nodes._kit import Kit
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -47,9 +48,6 @@ if TYPE_CHECKING:
     from .guards._policy import Post, TextGuard
     from .guards._types import Guard
 
-Ending = Mapping[str, Any]
-"""The values of a state, with LangGraph's own ``__interrupt__`` where a call waits for a decision."""
-
 
 class Agent:
     """A Llama 3 model with tools and a code interpreter.
@@ -59,8 +57,9 @@ class Agent:
         tools: Typed functions (sync or async, Google docstrings), LangChain tools (MCP's among them) and
             pydantic models. ``brave_search`` and ``wolfram_alpha`` are offered the way Llama 3 knows them.
             What a tool says with `tool_options` is heeded.
-        sandbox: Where code runs: ``"local"`` or ``"e2b"`` for a sandbox of its own for each thread, a
-            `Sandbox` to share, None for no code interpreter.
+        sandbox: Where code runs: ``"local"`` or ``"e2b"`` for a sandbox of its own for each thread, or a
+            function that makes one, such as `SandboxPool.take`; a `Sandbox` to share; None for no code
+            interpreter. ``"landlock"`` asks for the weaker local level, for hosts without namespaces.
         instructions: What the assistant is told; by default to use Python and to answer from what the tools
             return.
         approve: Decides on every call that the gate has passed: a function, or ``"ask"`` to have the run
@@ -97,7 +96,7 @@ class Agent:
         self,
         llama: Engine | str | Path,
         tools: Iterable[Tool] = (),
-        sandbox: Sandbox | Literal["local", "e2b"] | None = "local",
+        sandbox: Sandbox | Callable[[], Sandbox] | Literal["local", "landlock", "e2b"] | None = "local",
         *,
         instructions: str | None = None,
         approve: Decide | Mode | Policy | None = None,
@@ -119,14 +118,14 @@ class Agent:
         constrain: bool | None = None,
         tenant: str = "",
     ) -> None:
-        _check_limits(
+        check_limits(
             max_steps=max_steps,
             max_repeats=max_repeats,
             max_format_errors=max_format_errors,
             max_run_tokens=max_run_tokens,
             max_parallel=max_parallel,
         )
-        _check_times(max_seconds=max_seconds, tool_timeout=tool_timeout, code_timeout=code_timeout)
+        check_times(max_seconds=max_seconds, tool_timeout=tool_timeout, code_timeout=code_timeout)
         make_sandbox, shared = sandbox_maker(sandbox)
         self.llama = loaded(llama)
         limit = min(OUTPUT_LIMIT, self.llama.context_length // 2)
@@ -146,9 +145,9 @@ class Agent:
             "code_interpreter": make_sandbox is not None,
             "today": today,
         }
-        _check_opening(self.llama, opening)
+        check_opening(self.llama, opening)
         self._watch = Watch(guards_of(guards))
-        self._loop = Loop(
+        self._kit = Kit(
             engine=self.llama,
             tools=tool_set,
             code=self._code,
@@ -170,7 +169,7 @@ class Agent:
             output_limit=limit,
             constrain=can_constrain() if constrain is None else constrain,
         )
-        self.graph: CompiledStateGraph[State, None, State, State] = self._loop.compile()
+        self.graph: CompiledStateGraph[State, None, State, State] = Loop(self._kit).compile()
         # Sandboxes must not outlive an agent that nobody closed.
         self._release = weakref.finalize(self, _close, self._sessions, self._code)
 
@@ -268,7 +267,8 @@ class Agent:
         found = self.graph.get_state(_config(thread))
         if not found.values.get("log"):
             return None
-        return self._outcome(self._sessions.open(thread), {**found.values, _INTERRUPT: found.interrupts})
+        ending = {**found.values, INTERRUPT: found.interrupts}
+        return self._outcome(self._sessions.open(thread), ending)
 
     async def arun(
         self,
@@ -319,7 +319,7 @@ class Agent:
         session = self._begin(thread)
         try:
             self._sessions.release(thread)
-            self._loop.memory.delete_thread(thread)
+            self._kit.memory.delete_thread(thread)
         finally:
             session.leave()
 
@@ -342,7 +342,7 @@ class Agent:
 
     def _begin(self, thread: str) -> Session:
         session = self._sessions.open(thread)
-        session.begin(self._loop.limits.seconds)
+        session.begin(self._kit.limits.seconds)
         return session
 
     def _left(self, session: Session) -> State:
@@ -372,7 +372,7 @@ class Agent:
                     payload = Command(resume=answers)
                 run = self._outcome(session, ending)
                 agent_ended(span, run)
-            waits = bool(ending[_INTERRUPT])
+            waits = bool(ending[INTERRUPT])
         finally:
             self._leave(session, forget=forget and not waits)
         yield Final(run)
@@ -383,7 +383,7 @@ class Agent:
         # Our own memory need not survive a crash, so it is written once a turn and stays small. Any other is
         # written before the next step begins: what it does not know of, a crash would have done twice.
         durability: Literal["exit", "sync"] = "exit" if self._own_memory else "sync"
-        config = _config(session.thread, self._loop.limits)
+        config = _config(session.thread, self._kit.limits)
         ending: Ending = {}
         interrupts: tuple[Any, ...] = ()
         stream = self.graph.stream(payload, config, stream_mode=["custom", "values"], durability=durability)
@@ -391,77 +391,28 @@ class Agent:
             if mode == "custom":
                 yield cast(Event, item)
             else:
-                interrupts += item.get(_INTERRUPT, ())
+                interrupts += item.get(INTERRUPT, ())
                 ending = item
-        return {**ending, _INTERRUPT: interrupts}
+        return {**ending, INTERRUPT: interrupts}
 
     def _answers(self, ending: Ending) -> dict[str, Decision] | None:
         """What functions say about the calls that wait, if any do and nobody else is to be asked."""
-        waiting = _waiting(ending)
-        return self._loop.approval.answers(waiting) if waiting else None
+        waiting = waiting_calls(ending)
+        return self._kit.approval.answers(waiting) if waiting else None
 
     def _outcome(self, session: Session, ending: Ending) -> Run:
-        reason, error, waiting = ending["finish_reason"], ending["error"], _waiting(ending)
-        asking = _asking(ending)
-        if ending[_INTERRUPT]:
-            what = "a guard wants a person to decide" if asking else "calls wait for approval"
-            reason, error = "interrupted", f"{what}: agent.resume(True or False, thread=run.thread)"
-        elif reason is None:
-            reason, error = "interrupted", "the run was cut off: go on with agent.resume(thread=run.thread)"
-        value = None
-        if reason == "answered" and ending["structured"] is not None:
-            try:
-                value = parsed(ending["structured"], session.output_type)
-            except ValueError as objection:
-                reason, error = "error", f"the answer is not what was asked for: {objection}"
-        conversation = session.conversation
-        if conversation is None or conversation.head != ending["log"][-1]["head"]:
-            conversation = Conversation.read(ending["log"], self.llama.tokenizer, self._loop.opening["tools"])
-        harvest = session.harvest
-        return Run(
-            output=ending["output"] or "",
-            finish_reason=reason,
-            error=error,
-            messages=tuple(conversation.messages),
-            results=tuple(harvest.results),
-            files=RunFiles(harvest.files, harvest.left_out),
-            usage=Usage(**ending["usage"]),
-            steps=ending["steps"],
-            thread=session.thread,
-            parsed=value,
-            ids=conversation.transcript.ids,
-            ends=conversation.ends,
-            waiting=tuple(ToolCall(call["id"], call["name"], call["args"]) for call in waiting),
-            verdicts=harvest.verdicts
-            | {name: verdict_from(one) for name, one in ending.get("verdicts", {}).items()},
-            guards=RunGuards(
-                tuple(map(GuardVerdict.from_state, ending.get("checks", []))), self._watch.active, asking
-            ),
-        )
+        tools = self._kit.opening["tools"]
+        return outcome(session, ending, self.llama.tokenizer, tools, self.active_guards)
 
     def _leave(self, session: Session, *, forget: bool) -> None:
         if forget:
             self._sessions.release(session.thread)
             if self._own_memory:
-                self._loop.memory.delete_thread(session.thread)
+                self._kit.memory.delete_thread(session.thread)
         session.leave()
 
 
 _ONE_OFF = "one-off-"
-_INTERRUPT = "__interrupt__"
-
-
-def _waiting(ending: Ending) -> list[Call]:
-    """The calls that wait for a decision of ours; an `interrupt` inside a tool is not."""
-    values = [interrupt.value for interrupt in ending[_INTERRUPT]]
-    return [call for one in values if isinstance(one, dict) and "verdicts" in one for call in one["calls"]]
-
-
-def _asking(ending: Ending) -> tuple[GuardVerdict, ...]:
-    """What guards say of that which waits for a person, calls apart."""
-    values = [interrupt.value for interrupt in ending[_INTERRUPT]]
-    found = [one for value in values if isinstance(value, dict) for one in value.get("guards", ())]
-    return tuple(map(GuardVerdict.from_state, found))
 
 
 def _one_off() -> str:
@@ -473,45 +424,6 @@ def _config(thread: str, limits: Limits | None = None) -> RunnableConfig:
     if limits is not None:
         config["recursion_limit"] = 10 + 8 * limits.steps  # our own limits end a run, never LangGraph's
     return config
-
-
-def loaded(llama: Engine | str | Path) -> Engine:
-    """The engine itself, or the model of this name."""
-    if isinstance(llama, str | Path):
-        from ._llama import Llama  # torch: only when a model is to be loaded
-
-        return Llama(str(llama))
-    return llama
-
-
-def can_constrain() -> bool:
-    """Whether calls can be decoded under a grammar here."""
-    return importlib.util.find_spec("llguidance") is not None
-
-
-def _check_limits(**limits: int | None) -> None:
-    for name, value in limits.items():
-        if value is not None and value < 1:
-            raise ConfigurationError(f"{name} must be at least 1, not {value!r}")
-
-
-def _check_times(**limits: float | None) -> None:
-    for name, value in limits.items():
-        if value is not None and not value > 0:
-            raise ConfigurationError(f"{name} must be above 0, not {value!r}")
-
-
-def _check_opening(llama: Engine, opening: dict[str, Any]) -> None:
-    """Open a conversation once: what cannot be framed is told now, not with the first question."""
-    try:
-        tokens = Transcript(llama.tokenizer, llama.family, **opening).position
-    except ValueError as error:
-        raise ConfigurationError(f"no conversation can be framed for this model: {error}") from error
-    if tokens >= llama.context_length:
-        raise ConfigurationError(
-            f"instructions and tools take {tokens:,} tokens, but the model holds {llama.context_length:,}; "
-            "shorten the instructions or offer fewer tools"
-        )
 
 
 def _last(stream: EventStream) -> Run:

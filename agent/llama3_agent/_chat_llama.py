@@ -30,7 +30,7 @@ from pydantic import ConfigDict, Field, PrivateAttr
 
 from llama3_prompts import Grammar, StreamDecoder, TextDelta, ToolCallDelta, Transcript, json_grammar
 
-from ._agent import can_constrain, loaded
+from ._checks import can_constrain, loaded
 from ._dialogue import IDS, transcript_of
 from ._steps import usage_metadata
 from ._stops import Stops

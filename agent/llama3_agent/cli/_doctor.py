@@ -10,7 +10,7 @@ from typing import Literal
 from llama3_tools import CodeGate, GateUnavailable, LocalSandbox, SandboxError
 from llama3_tools.sandbox import probe
 
-from .._agent import can_constrain
+from .._checks import can_constrain
 from .._text import one_line
 from ..engine import EngineError
 from ._setup import load_engine

@@ -1,0 +1,1 @@
+"""The nodes of the graph, by what they are about: writing, calls, guards."""

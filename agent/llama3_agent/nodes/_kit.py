@@ -1,0 +1,114 @@
+"""What all nodes work with."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
+
+from llama3_prompts import Grammar, Transcript
+
+from .._approval import Approval
+from .._code import CodeRunner
+from .._conversation import Conversation
+from .._run import Usage
+from .._sessions import Session, Sessions
+from .._state import Call, Limits, State
+from .._steps import Teller
+from .._tools import CODE_INTERPRETER, ToolSet
+from .._tracing import chat_ended, chat_span
+from ..engine import Completion, Engine, Sampling
+from ..guards._watch import Watch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kit:
+    """What all nodes work with.
+
+    Attributes:
+        engine: Continues token ids.
+        tools: Everything that can be called, code apart.
+        code: The gate and the door to the sandbox.
+        sessions: The living part of each thread.
+        memory: Where LangGraph keeps the threads.
+        opening: Keywords of `Transcript` for a new conversation.
+        sampling: How tokens are chosen.
+        limits: Where a run ends without an answer.
+        watch: The guards.
+        approval: Which calls wait for a decision.
+        code_timeout: Seconds for one piece of code.
+        output_limit: Characters of output that the model gets to read.
+        constrain: Whether calls of custom tools are held to their grammar.
+    """
+
+    engine: Engine
+    tools: ToolSet
+    code: CodeRunner
+    sessions: Sessions
+    memory: BaseCheckpointSaver[Any]
+    opening: dict[str, Any]
+    sampling: Sampling
+    limits: Limits
+    watch: Watch
+    approval: Approval
+    code_timeout: float
+    output_limit: int
+    constrain: bool
+
+    def session(self, config: RunnableConfig) -> Session:
+        return self.sessions.open(str(config["configurable"]["thread_id"]))
+
+    @contextmanager
+    def conversation(self, state: State, config: RunnableConfig) -> Iterator[Conversation]:
+        """The conversation of a state, and the living one is kept if nothing goes wrong."""
+        session, log = self.session(config), state.get("log", [])
+        living, session.conversation = session.conversation, None
+        if not log:
+            fresh = Transcript(self.engine.tokenizer, self.engine.family, **self.opening)
+            living = Conversation(fresh, [])
+        elif living is None or living.head != log[-1]["head"]:
+            living = Conversation.read(log, self.engine.tokenizer, self.opening["tools"])
+        yield living
+        session.conversation = living
+
+    def messages(self, state: State, config: RunnableConfig) -> list[BaseMessage]:
+        with self.conversation(state, config) as conversation:
+            return list(conversation.messages)
+
+    def is_code(self, call: Call) -> bool:
+        return call["name"] == CODE_INTERPRETER and self.sessions.has_sandbox
+
+    def complete(
+        self,
+        transcript: Transcript,
+        session: Session,
+        state: State,
+        grammar: Grammar | None,
+        tell: Teller | None = None,
+    ) -> Completion:
+        sampling = replace(self.sampling, max_tokens=self._room(state))
+        with chat_span(self.engine, sampling) as span:
+            completion = self.engine.complete(
+                transcript.open_assistant(),
+                session=session.key,
+                sampling=sampling,
+                on_token=tell,
+                cancel=session.stop,
+                grammar=grammar,
+                tenant=self.sessions.tenant,
+            )
+            chat_ended(span, completion)
+        return completion
+
+    def _room(self, state: State) -> int:
+        """Tokens that the next message may have."""
+        most, budget = self.sampling.max_tokens, self.limits.tokens
+        used = Usage(**state["usage"]).generated_tokens
+        return most if budget is None else max(1, min(most, budget - used))
+
+    def blocked(self, what: str, reason: str) -> State:
+        error = f"the {what} was blocked: {reason}"
+        return State(output=self.watch.apology, finish_reason="blocked", error=error)
