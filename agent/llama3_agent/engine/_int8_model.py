@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding, rms_norm, silu
+from torch.nn.functional import embedding, silu
 
 from llama3_agent.engine import _invariant
 from llama3_agent.engine._attention import Stretch, over_stretches
@@ -74,14 +74,24 @@ class Int8Model:
     ) -> Tensor:
         """As `FullModel`, with the same bits for a token in any company."""
         hidden = embedding(row, self._embedding)
-        cos, sin = (part[0, :, None] for part in self._rotary(hidden, positions.unsqueeze(0)))
+        cos, sin = self._rotation(hidden, positions)
         for index, layer in enumerate(self._layers):
-            normed = rms_norm(hidden, layer.norm.shape, layer.norm, self._eps)
-            hidden = hidden + layer.out(self._attend(index, layer.qkv(normed), cos, sin, stretches))
-            normed = rms_norm(hidden, layer.mlp_norm.shape, layer.mlp_norm, self._eps)
-            gate, up = layer.gate_up(normed).chunk(2, -1)
-            hidden = hidden + layer.down(silu(gate) * up)
-        return self._head(rms_norm(hidden[wanted], self._norm.shape, self._norm, self._eps))
+            qkv = layer.qkv(self._normed(hidden, layer.norm))
+            hidden = layer.out(self._attend(index, qkv, cos, sin, stretches)).add_(hidden)
+            gate, up = layer.gate_up(self._normed(hidden, layer.mlp_norm)).chunk(2, -1)
+            hidden = layer.down(silu(gate).mul_(up)).add_(hidden)
+        return self._head(self._normed(hidden[wanted], self._norm))
+
+    def _normed(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Root mean square layer norm; torch's own takes three times as long for a token on a CPU."""
+        scale = x.square().mean(-1, keepdim=True).add_(self._eps).rsqrt_()
+        return (x * scale).mul_(weight)
+
+    def _rotation(self, hidden: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Cosines and sines, `[n, 1, head_dim]`; the first half of the sines negated, as rotating needs it."""
+        cos, sin = (part[0, :, None] for part in self._rotary(hidden, positions.unsqueeze(0)))
+        first, second = sin.chunk(2, -1)
+        return cos, torch.cat((-first, second), -1)
 
     def _attend(
         self,
@@ -94,7 +104,7 @@ class Int8Model:
         heads = qkv.view(len(qkv), -1, self.head_dim)
         turned, values = torch.split(heads, [self._heads + self._kv_heads, self._kv_heads], dim=1)
         first, second = turned.chunk(2, -1)
-        turned = turned * cos + torch.cat((-second, first), -1) * sin
+        turned = torch.addcmul(turned * cos, torch.cat((second, first), -1), sin)
         turned, values = turned.transpose(0, 1).unsqueeze(0), values.transpose(0, 1).unsqueeze(0)
         queries, keys = torch.split(turned, [self._heads, self._kv_heads], dim=1)
         scaling = self.head_dim**-0.5
