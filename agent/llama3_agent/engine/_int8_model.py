@@ -88,7 +88,7 @@ class Int8Model:
         return (x * scale).mul_(weight)
 
     def _rotation(self, hidden: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Cosines and sines, `[n, 1, head_dim]`; the first half of the sines negated, as rotating needs it."""
+        """Cosines and sines, `[n, 1, head_dim]`; the sines' first half negated, as rotating needs it."""
         cos, sin = (part[0, :, None] for part in self._rotary(hidden, positions.unsqueeze(0)))
         first, second = sin.chunk(2, -1)
         return cos, torch.cat((-first, second), -1)
