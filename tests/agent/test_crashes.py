@@ -58,7 +58,7 @@ def crashed(tokenizer: PreTrainedTokenizerFast, saver: InMemorySaver, *, repeata
         sandbox=None,
         checkpointer=saver,
     )
-    carry_out = agent._loop.tools.call
+    carry_out = agent._kit.tools.call
 
     def fall_over(name: str, args: dict[str, str], stop: object) -> object:
         outcome = carry_out(name, args, stop)  # type: ignore[arg-type]
@@ -67,7 +67,7 @@ def crashed(tokenizer: PreTrainedTokenizerFast, saver: InMemorySaver, *, repeata
             raise Crash
         return outcome
 
-    agent._loop.tools.call = fall_over  # type: ignore[assignment, method-assign]
+    agent._kit.tools.call = fall_over  # type: ignore[assignment, method-assign]
     with pytest.raises(Crash):
         agent.run("Order both.", thread="t")
     run = agent.last("t")
@@ -108,7 +108,7 @@ def test_a_new_question_keeps_the_results_of_calls_cut_off(make_agent: MakeAgent
     agent = make_agent(
         call("order", "a", "b"), say("New."), tools=[order], sandbox=None, checkpointer=InMemorySaver()
     )
-    carry_out = agent._loop.tools.call
+    carry_out = agent._kit.tools.call
 
     def fall_over(name: str, args: dict[str, str], stop: object) -> object:
         if args["item"] == "b":
@@ -116,7 +116,7 @@ def test_a_new_question_keeps_the_results_of_calls_cut_off(make_agent: MakeAgent
             raise Crash
         return carry_out(name, args, stop)  # type: ignore[arg-type]
 
-    agent._loop.tools.call = fall_over  # type: ignore[assignment, method-assign]
+    agent._kit.tools.call = fall_over  # type: ignore[assignment, method-assign]
     with pytest.raises(Crash):
         agent.run("Order both.", thread="t")
     run = agent.run("Never mind.", thread="t")
