@@ -173,7 +173,7 @@ class LocalSandbox(Session):
         """End the session. Its processes, files and descriptors are gone afterwards."""
         self._closed = True
         self._worker.kill("closed")  # ends a cell that runs in another thread, which holds the lock
-        self.interrupt()  # after that: a cell that were only interrupted would be told that it keeps its state
+        self.interrupt()  # only then: what is merely interrupted is told that it keeps its state
         with self._lock:
             self._worker.close()
             self._finalizer.detach()
