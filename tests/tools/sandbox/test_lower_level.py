@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,20 @@ pytestmark = pytest.mark.skipif(
     any(_private(Path(place).resolve()) for place in (sys.base_prefix, sys.prefix)),
     reason="the interpreter is private to root; test_plain_user runs these tests as somebody else",
 )
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Wait for other tests that look at what there is of the ordinary user: its processes, its limits."""
+    with (Path(tempfile.gettempdir()) / f"llama3-tests-{os.geteuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _alone() -> Iterator[None]:
+    with alone():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -109,9 +126,16 @@ def test_a_full_disk_ends_the_session() -> None:
         assert box.run_code("1").text == "1"
 
 
-def test_daemons_end_with_it_and_nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    tmp_path.chmod(0o755)
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that others can reach, unlike pytest's own; as root, the worker is somebody else."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_daemons_end_with_it_and_nothing_stays(public: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(public))
     threads, fds = threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
     with LocalSandbox(level="landlock", packages=()) as box:
         code = (
@@ -123,18 +147,18 @@ def test_daemons_end_with_it_and_nothing_stays(tmp_path: Path, monkeypatch: pyte
         assert box.run_code(code).error is None
         assert _sleepers()
     assert not _sleepers()
-    assert list(tmp_path.iterdir()) == []
+    assert list(public.iterdir()) == []
     assert (threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))) == (threads, fds)
 
 
-def test_the_parent_killed_takes_everything_with_it(tmp_path: Path) -> None:
+def test_the_parent_killed_takes_everything_with_it(public: Path) -> None:
     script = (
         "from llama3_tools.sandbox import LocalSandbox\n"
         "box = LocalSandbox(level='landlock', packages=())\n"
         "box.run_code(\"import subprocess; subprocess.Popen(['sleep', '613'], start_new_session=True)\")\n"
         "print('ready', flush=True); box.run_code('while True: pass', timeout=60)\n"
     )
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    environment = {**os.environ, "TMPDIR": str(public)}
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env=environment) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"ready\n"
@@ -142,9 +166,9 @@ def test_the_parent_killed_takes_everything_with_it(tmp_path: Path) -> None:
         parent.kill()
         parent.wait()
         deadline = time.monotonic() + 10
-        while (_sleepers() or list(tmp_path.iterdir())) and time.monotonic() < deadline:
+        while (_sleepers() or list(public.iterdir())) and time.monotonic() < deadline:
             time.sleep(0.05)
-    assert (_sleepers(), list(tmp_path.iterdir())) == ([], [])
+    assert (_sleepers(), list(public.iterdir())) == ([], [])
 
 
 def test_an_old_kernel_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
