@@ -49,7 +49,8 @@ def test_all_is_sorted_and_complete(name: str) -> None:
 def test_lazy_names_are_listed_once() -> None:
     import llama3_agent
 
-    assert sorted(llama3_agent._HOME_OF) == llama3_agent.__all__
+    names = [name for home in llama3_agent._HOMES.values() for name in home]
+    assert sorted(names) == llama3_agent.__all__
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = llama3_agent.nonsense
 

@@ -3,8 +3,9 @@
 Importing this package loads nothing heavy.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .._lazy import exports
 
 if TYPE_CHECKING:
     from ._bench import Bench
@@ -15,16 +16,14 @@ if TYPE_CHECKING:
     from ._redteam import redteam
     from ._report import summary, table
 
-_HOME_OF = {
-    "Bench": "_bench",
-    "Case": "_case",
-    "Outcome": "_case",
-    "Record": "_record",
-    "cyberseceval": "_cyberseceval",
-    "obedient": "_obedient",
-    "redteam": "_redteam",
-    "summary": "_report",
-    "table": "_report",
+_HOMES = {
+    "_bench": ("Bench",),
+    "_case": ("Case", "Outcome"),
+    "_cyberseceval": ("cyberseceval",),
+    "_obedient": ("obedient",),
+    "_record": ("Record",),
+    "_redteam": ("redteam",),
+    "_report": ("summary", "table"),
 }
 
 __all__ = [
@@ -39,13 +38,4 @@ __all__ = [
     "table",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{home}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME_OF])
+__getattr__, __dir__ = exports(__name__, _HOMES)

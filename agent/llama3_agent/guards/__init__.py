@@ -3,8 +3,9 @@
 Importing this package loads neither torch nor transformers; a guard's model is loaded with the guard.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .._lazy import exports
 
 if TYPE_CHECKING:
     from ._hidden import HiddenText
@@ -22,7 +23,6 @@ _HOMES = {
     "_types": ("Assessment", "Guard", "Place", "Subject"),
     "_verdict": ("GuardVerdict",),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Action",
@@ -38,13 +38,4 @@ __all__ = [
     "Subject",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{home}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME_OF])
+__getattr__, __dir__ = exports(__name__, _HOMES)
