@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", default="cria", help="cria, a Hugging Face id or a folder (default: cria)")
     parser.add_argument(
-        "--set", choices=("dev", "test"), default="dev", help="which questions (default: dev)"
+        "--set", choices=("dev", "dev2", "test"), default="dev", help="which questions (default: dev)"
     )
     parser.add_argument("--kind", action="append", help="only this kind of case; may be given again")
     parser.add_argument("--limit", type=int, help="at most so many cases of each kind")

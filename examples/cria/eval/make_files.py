@@ -167,6 +167,68 @@ def grades(rng: random.Random) -> Iterable[Row]:
         }
 
 
+def hives(rng: random.Random) -> Iterable[Row]:
+    """The year of a beekeeper; three hives were not weighed."""
+    for index in range(34):
+        frames = rng.randint(5, 22)
+        yield {
+            "Hive No": index + 1,
+            "Apiary": rng.choice(("Heath", "Orchard", "Riverside")),
+            "Queen Year": rng.randint(2020, 2023),
+            "Frames": frames,
+            "Honey (kg)": "" if index in (3, 16, 25) else round(frames * rng.uniform(1.1, 2.3), 1),
+            "Mites per 100": rng.randint(0, 9),
+            "Breed": rng.choice(("Buckfast", "Carnica", "Ligustica")),
+        }
+
+
+def expenses(rng: random.Random) -> Iterable[Row]:
+    """What a Norwegian household spends in a quarter; two amounts cannot be read on the receipts."""
+    usual = {"mat": 420, "transport": 260, "strøm": 980, "fritid": 350, "klær": 640}
+    for index in range(52):
+        category = rng.choice(tuple(usual))
+        yield {
+            "dato": datetime.date(2024, 1, 3) + datetime.timedelta(days=index * 7 // 4),
+            "kategori": category,
+            "beløp_kr": "" if index in (11, 37) else round(usual[category] * rng.uniform(0.3, 1.8), 2),
+            "betalt_med": rng.choice(("kort", "kort", "kontant", "faktura")),
+            "hvem": rng.choice(("Runa", "Ivo", "Tuva")),
+        }
+
+
+def clinic(rng: random.Random) -> Iterable[Row]:
+    """A week in the waiting room; some pulses were not taken."""
+    for index in range(56):
+        wait = rng.randint(2, 118)
+        yield {
+            "VISIT_ID": f"V{index + 5001}",
+            "WARD": rng.choice(("Surgery", "Eyes", "Heart", "Skin")),
+            "AGE": rng.randint(1, 93),
+            "WAIT_MIN": wait,
+            "PULSE_BPM": "" if index in (6, 18, 27, 41, 50) else rng.randint(52, 124),
+            "TEMP_C": round(rng.gauss(37.2, 0.7), 1),
+            "ARRIVED_BY": rng.choice(("bus", "car", "foot", "ambulance")),
+            "SATISFACTION": max(1, min(10, round(10 - wait / 16 + rng.uniform(-2, 2)))),
+        }
+
+
+def podcast(rng: random.Random) -> Iterable[Row]:
+    """The episodes of a show; the earliest has no ratings."""
+    start = datetime.date(2023, 1, 5)
+    for index in range(38):
+        minutes = round(rng.uniform(18, 96), 1)
+        yield {
+            "episodeNo": index + 1,
+            "releasedOn": start + datetime.timedelta(days=index * 14),
+            "topic": rng.choice(("history", "space", "cooking", "music", "law")),
+            "host": rng.choice(("Dalia", "Bram", "Quinn")),
+            "durationMin": minutes,
+            "downloads": round(9_000 - minutes * 40 + index * 110 + rng.randint(-900, 900)),
+            "avgRating": "" if index == 0 else round(rng.uniform(2.6, 5), 2),
+            "sponsored": rng.choice((True, False)),
+        }
+
+
 FILES: dict[str, Callable[[random.Random], Iterable[Row]]] = {
     "flats.csv": flats,
     "bakery.csv": bakery,
@@ -178,6 +240,10 @@ FILES: dict[str, Callable[[random.Random], Iterable[Row]]] = {
     "invoices-2023.csv": invoices,
     "cars.csv": cars,
     "grades.csv": grades,
+    "hives.csv": hives,
+    "utgifter.csv": expenses,
+    "clinic.csv": clinic,
+    "podcast.csv": podcast,
 }
 
 
