@@ -52,6 +52,9 @@ class Int8Model:
         self._kv_heads = self.config.num_key_value_heads
         self._eps = self.config.rms_norm_eps
         self._rotary = model.model.rotary_emb
+        self._plans = _invariant.Plans(
+            heads=self._heads, kv_heads=self._kv_heads, head_dim=self.head_dim, device=self.device
+        )
         self._norm = model.model.norm.weight.detach().float()
         self._head = Int8Linear(model.lm_head.weight)
         self._layers: list[_Layer] = []
@@ -63,7 +66,7 @@ class Int8Model:
 
     def plan(self, new: int, cached: int) -> Sequence[_invariant.Rows]:
         """What attention needs to know of `new` tokens that follow `cached` ones."""
-        return _invariant.plan(new, cached, dtype=self.dtype, device=self.device)
+        return self._plans.plan(new, cached)
 
     def __call__(
         self,

@@ -190,8 +190,68 @@ def _of_label(rng: Random, template: str) -> str:
     return f"{found[1]} {{g}} {verb} the {found[2]} {{t}}{found[3]}"
 
 
+_WHERE_BEFORE = (
+    "in {v}, ",
+    "for {v}: ",
+    "of the {ts} in {v}, ",
+    "among the {v} {ts}, ",
+    "when it is {v}, ",
+    "only {v}: ",
+    "take the {v} ones. ",
+    "Looking at {v} alone: ",
+    "I only care about {v}. ",
+    "{v}: ",
+    "with {v} as the {g}, ",
+    "where the {g} is {v}, ",
+    "if {g} is {v}, ",
+)
+_WHERE_AFTER = (
+    " in {v}",
+    " in {v}",
+    " for {v}",
+    " among the {v} ones",
+    " (only {v})",
+    " of those with {v}",
+    " at {v}",
+    ", {v} only",
+    " from {v}",
+    " by {v}",
+    " where {g} is {v}",
+    " when {g} is {v}",
+    ", but just for {v}",
+    " under {v}",
+    " with {g} {v}",
+)
+
+
+def _for_value(rng: Random, template: str) -> str:
+    """The same of the rows with a value."""
+    if rng.random() < 0.4:
+        before = rng.choice(_WHERE_BEFORE)
+        lower = template[:1].lower() + template[1:] if template[:2] not in {"I ", "I'"} else template
+        joined = before + (template if before.endswith(". ") else lower)
+        return joined[:1].upper() + joined[1:] if rng.random() < 0.5 else joined
+    bare = template.rstrip("?.! ")
+    return f"{bare}{rng.choice(_WHERE_AFTER)}{template[len(bare) :]}"
+
+
+def _hinted(template: str) -> str:
+    """The column's name in brackets after what is asked in other words."""
+    bare = template.rstrip("?.! ")
+    return f"{bare} ({{c}}){template[len(bare) :]}"
+
+
 def implied(rng: Random, table: Table) -> tuple[str, csv.Request] | None:
-    """A phrasing without the column's name, and what it asks for."""
+    """A phrasing without the column's name, or with it in brackets, and what it asks for."""
+    found = _implied(rng, table)
+    if found is None or rng.random() > 0.08 or not found[1].column:
+        return found
+    template, request = found
+    request.slots["c"] = request.column
+    return _hinted(template), request
+
+
+def _implied(rng: Random, table: Table) -> tuple[str, csv.Request] | None:
     column = rng.choice(list(table.meaning))
     if column not in table.frame:
         return None
@@ -199,7 +259,21 @@ def implied(rng: Random, table: Table) -> tuple[str, csv.Request] | None:
     intent = rng.choice([name for name in phrasings if name not in {"columns", "things"}])
     template = _of_label(rng, rng.choice(phrasings[intent]))
     slots = {"t": table.thing, "ts": plural(table.thing)}
-    if intent in _ARG:
+    limited = rng.random() < 0.3
+    if limited and (intent in csv.STATISTICS or intent in _ARG) and "{v}" not in template:
+        slots["g"] = rng.choice(table.categories)
+        slots["v"] = rng.choice(table.values(slots["g"]))
+        named = (
+            _for_value(rng, template.replace("{g}", "{u}")) if intent in _ARG else _for_value(rng, template)
+        )
+        where = (slots["g"] if "{g}" in named else "", slots["v"])
+        slots["u"] = table.unique
+        template = named
+        if intent in _ARG:
+            request = csv.extreme(intent, column, table.unique, where=where)
+        else:
+            request = csv.statistic(intent, column, where=where)
+    elif intent in _ARG:
         g = table.unique
         slots["g"] = g
         request = csv.extreme(intent, column, g)

@@ -134,15 +134,17 @@ def grouped(name: str, column: str, group: str) -> Request:
     )
 
 
-def extreme(intent: str, column: str, group: str) -> Request:
-    """Which one has the highest (``argmax``) or lowest (``argmin``) value."""
+def extreme(intent: str, column: str, group: str, *, where: tuple[str, str] | None = None) -> Request:
+    """Which one is highest (``argmax``) or lowest (``argmin``), of all rows or of those with a value."""
     call, label = {"argmax": ("idxmax", "highest"), "argmin": ("idxmin", "lowest")}[intent]
-    code = f"print(df.loc[df[{quote(column)}].{call}(), {quote(group)}])"
+    rows = condition(*where) if where else "df"
+    code = f"print(df.loc[{rows}[{quote(column)}].{call}(), {quote(group)}])"
+    tail = f" for {where[1]}" if where else ""
     return Request(
         {},
         [code],
-        lambda out: f"The {group} with the {label} {column} is {out}.",
-        statistic=intent,
+        lambda out: f"The {group} with the {label} {column}{tail} is {out}.",
+        statistic="" if where else intent,
         column=column,
         group=group,
     )

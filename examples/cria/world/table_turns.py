@@ -71,7 +71,7 @@ def _said(rng: Random, table: Table, slots: dict[str, str]) -> dict[str, str]:
     """Slots as a user would write them: columns loosely, values mostly as they stand in the file."""
     said = {
         name: csv.spoken(rng, value)
-        if name in {"c", "c2", "g"}
+        if name in {"c", "c2", "g", "u"}
         else value.replace("_", " ").lower()
         if name == "b"
         else value

@@ -20,18 +20,30 @@ _VOWELS = "aeiou"
 @functools.cache
 def known(name: str) -> list[str]:
     """A list of ``data/words.toml``."""
-    path = Path(__file__).parent.parent / "data" / "words.toml"
-    text = tomllib.loads(path.read_text(encoding="utf-8"))[name]
+    text = tomllib.loads((DATA / "words.toml").read_text(encoding="utf-8"))[name]
     return [entry.strip() for entry in text.split(";")] if ";" in text else text.split()
+
+
+DATA = Path(__file__).parent.parent / "data"
 
 
 @functools.cache
 def english() -> tuple[str, ...]:
-    """Common lower-case English words, read from the interpreter's own help texts."""
+    """Common lower-case English words, read from the interpreter's own help texts and from the phrasings."""
     from pydoc_data.topics import topics
 
     counts = Counter(re.findall(r"\b[a-z]{2,11}\b", " ".join(topics.values())))
-    return tuple(sorted(word for word, count in counts.items() if count > 1))
+    return tuple(sorted({*(word for word, count in counts.items() if count > 1), *_everyday()}))
+
+
+def _everyday() -> set[str]:
+    """Words that the phrasings use, without those of their slots and keys."""
+    strings = (
+        text
+        for path in DATA.glob("*.toml")
+        for text in re.findall(r'^\s+"(.*)",?$', path.read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    return {word for text in strings for word in re.findall(r"(?<![\w{'’.])[a-z]{3,11}(?![\w}'’:.])", text)}
 
 
 def syllables(rng: Random) -> str:
@@ -41,10 +53,12 @@ def syllables(rng: Random) -> str:
 
 
 def accented(rng: Random) -> str:
-    """A pronounceable word with a letter that English does not have."""
+    """A pronounceable word with a letter or two that English does not have."""
     text = syllables(rng)
-    at = rng.choice([at for at, letter in enumerate(text) if letter in _VOWELS])
-    return text[:at] + rng.choice("äöüéèáíóúåøæñçšžłı") + text[at + 1 :]
+    for _ in range(rng.choice([1, 1, 2])):
+        at = rng.randrange(len(text))
+        text = text[:at] + rng.choice("äöüßéèêáàâíóúôåøæœñçšžčřłąęıő") + text[at + 1 :]
+    return text
 
 
 def letters(rng: Random) -> str:
@@ -57,7 +71,7 @@ def word(rng: Random) -> str:
     roll = rng.random()
     if roll < 0.65:
         return rng.choice(english())
-    if roll < 0.67:
+    if roll < 0.7:
         return accented(rng)
     return syllables(rng) if roll < 0.88 else letters(rng)
 
@@ -90,8 +104,11 @@ def column(rng: Random, known: list[str]) -> str:
     if rng.random() < 0.25:
         base = f"{base}_{rng.choice(known) if rng.random() < 0.5 else word(rng)}"
     style = rng.random()
-    if style < 0.6:
+    if style < 0.5:
         return base
+    if style < 0.6:
+        first, *others = [*re.split("[_ ]", base), *([] if "_" in base else [word(rng)])]
+        return first + "".join(part.capitalize() for part in others)
     if style < 0.72:
         return base.capitalize()
     if style < 0.82:
