@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 from . import words
 from .math_intents import say_date
-from .phrases import bank, bend, fill
+from .phrases import DATA, bank, bend, fill
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,11 +298,17 @@ def made_up(rng: Random) -> dict[str, Any]:
     }
 
 
+@functools.cache
+def described() -> list[dict[str, Any]]:
+    """The functions of every ``functions*.toml`` of the data."""
+    return [f for path in sorted(DATA.glob("functions*.toml")) for f in bank(path.stem)["function"]]
+
+
 def pick(rng: Random) -> dict[str, Any]:
     """A function from the bank, now and then with other names, or a made-up one."""
     if rng.random() < 0.3:
         return made_up(rng)
-    function: dict[str, Any] = dict(rng.choice(bank("functions")["function"]))
+    function: dict[str, Any] = dict(rng.choice(described()))
     if rng.random() < 0.1:
         function["bare"] = True
     if rng.random() < 0.35:
@@ -316,7 +323,7 @@ def pick(rng: Random) -> dict[str, Any]:
 def alike(rng: Random, function: dict[str, Any]) -> dict[str, Any]:
     """A function of the bank that takes something of the same kind, told apart by its purpose alone."""
     kinds = _kinds(function)
-    others = [other for other in bank("functions")["function"] if kinds & _kinds(other)]
+    others = [other for other in described() if kinds & _kinds(other)]
     return dict(rng.choice(others)) if others else pick(rng)
 
 
