@@ -148,17 +148,31 @@ def together_race(models: Models, asked: list[list[int]], tokens: int) -> Contes
 
 def first_token_race(models: Models, known: list[int], new: int) -> Contestants:
     """Seconds to the first token when `new` tokens follow a long prefix."""
-    llama = models.eight
 
-    def ours(prompt: list[int], tenant: str) -> float:
+    def ours(llama: Llama, prompt: list[int], tenant: str) -> float:
         return llama.complete(prompt, session="first", tenant=tenant, sampling=ONE).first_token_seconds or 0.0
 
     def fresh() -> list[int]:
         return drawn(random.randrange(10**9), new)
 
-    def cached() -> float:
+    def cached(llama: Llama) -> float:
         llama.complete(known, session="first", tenant="first", sampling=ONE)
-        return ours([*known, *fresh()], "first")
+        return ours(llama, [*known, *fresh()], "first")
+
+    def cold(llama: Llama) -> float:
+        return ours(llama, [*known, *fresh()], nobody())
+
+    cache = DynamicCache(config=models.reference.config)
+    with torch.inference_mode():
+        models.reference(torch.tensor([known]), past_key_values=cache, use_cache=True, logits_to_keep=1)
+
+    @torch.inference_mode()
+    def bare() -> float:
+        row = torch.tensor([fresh()])
+        step = lambda: models.reference(row, past_key_values=cache, use_cache=True, logits_to_keep=1)  # noqa: E731
+        seconds = timed(step)
+        cache.crop(-new)
+        return seconds
 
     def theirs() -> float:
         models.single.complete(known, tokens=1)
@@ -166,10 +180,12 @@ def first_token_race(models: Models, known: list[int], new: int) -> Contestants:
         return done.prompt_seconds
 
     return {
-        "int8, cached": cached,
-        "new tokens alone": lambda: ours(fresh(), nobody()),
-        "llama.cpp, cached": theirs,
-        "int8, cold": lambda: ours([*known, *fresh()], nobody()),
+        "int8, cached": lambda: cached(models.eight),
+        "llama.cpp Q8_0, cached": theirs,
+        "int8, cold": lambda: cold(models.eight),
+        "float32, cached": lambda: cached(models.full),
+        "bare forward on a cache": bare,
+        "float32, cold": lambda: cold(models.full),
     }
 
 
