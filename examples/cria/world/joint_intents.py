@@ -1,9 +1,9 @@
 """Several things asked of a table in one sentence, and things asked under conditions.
 
 The intents are data: each table of ``data/joint.toml`` holds what people write (``ask``), the lines to run
-(``code``), the sentence of the answer (``answer``, with {1} for the first printed line) and the figures to draw
-(``draws``, each a name and its lines). One and the same slot is a word in ``ask``, a literal in the code and a
-label in the answer: {s} is "smallest value", ``min()`` and "lowest".
+(``code``), the sentence of the answer (``answer``, with {1} for the first printed line) and the figures to
+draw (``draws``, each a name and its lines). One and the same slot is a word in ``ask``, a literal in the code
+and a label in the answer: {s} is "smallest value", ``min()`` and "lowest".
 """
 
 from __future__ import annotations
