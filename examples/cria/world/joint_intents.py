@@ -268,6 +268,8 @@ def build(rng: Random, table: Table, intent: str) -> list[Request] | None:
     for name, *lines in entry.get("draws", []):
         figure = csv.draw([fill(line, slots.literal) for line in lines], fill(name, slots.label))
         figure.column = slots.label["c"]
+        if made and made[-1].plot:
+            figure.code.remove(csv.PLT)
         made.append(figure)
     asked = placeholders(entry["ask"])
     made[0].slots = {name: text for name, text in slots.said.items() if name in asked}
