@@ -18,9 +18,19 @@ RECIPE = Path(__file__).parents[2] / "examples" / "cria"
 sys.path.insert(0, str(RECIPE))
 
 from grow import grow  # noqa: E402
-from world import concepts, csv_intents, functions, linked, more_intents, number_turns, words  # noqa: E402
+from world import (  # noqa: E402
+    concepts,
+    csv_intents,
+    functions,
+    joint_intents,
+    linked,
+    more_intents,
+    number_turns,
+    words,
+)
 from world.generate import conversation  # noqa: E402
 from world.math_intents import MORE_MATH, TEXT  # noqa: E402
+from world.phrases import bank  # noqa: E402
 from world.tables import Table  # noqa: E402
 
 FLATS = Table(
@@ -159,6 +169,59 @@ def test_what_has_the_dearest_may_be_asked_by_its_label() -> None:
     assert "Which {g} has the dearest {t}?" in found
     other = "How old is the oldest {t}?"
     assert concepts._of_label(Random(1), other) == other
+
+
+ROOMS = Table(
+    "rooms.csv",
+    pd.DataFrame(
+        {
+            "area": [30.5, 80.0, 55.0, 41.5],
+            "rent": [300, 900, 610, 480],
+            "floor": [1, 2, 5, 3],
+            "part": ["West", "Old", "West", "Old"],
+            "kind": ["a", "b", "b", "b"],
+        }
+    ),
+    ["area", "rent", "floor"],
+    ["part", "kind"],
+)
+
+
+@pytest.mark.parametrize("intent", sorted(bank("joint")))
+def test_what_is_asked_jointly_is_run_printed_and_said(intent) -> None:
+    found = [made for seed in range(12) if (made := joint_intents.build(Random(seed), ROOMS, intent))]
+    assert found
+    for made in found:
+        assert all(request.plot for request in made[1:])
+        if not made[0].plot:
+            out = joint_intents._printed(ROOMS, made[0].code)
+            assert out.count("\n") + 1 == made[0].lines
+            said = made[0].answer(out)
+            assert all(csv_intents.flat(line) in said for line in out.split("\n"))
+            assert "{" not in said
+            assert "nan" not in out.split()
+
+
+def test_a_joint_question_names_every_slot_of_its_code() -> None:
+    derived = {"where": "v", "is": "v", "where2": "v2", "is2": "v2", "nlargest": "e"}
+    for intent, entry in bank("joint").items():
+        drawn = [line for _, *lines in entry.get("draws", []) for line in lines]
+        used = joint_intents.placeholders([*entry.get("code", []), *drawn])
+        for text in entry["ask"]:
+            named = joint_intents.placeholders([text]) - {"t", "ts"}
+            named = {"s" + name[1:] if name[0] == "a" else name for name in named}
+            assert named == {derived.get(name, name) for name in used}, (intent, text)
+
+
+def test_the_words_for_a_statistic_are_those_of_its_code() -> None:
+    for seed in range(40):
+        made = joint_intents.build(Random(seed), ROOMS, "two_of_two")
+        assert made is not None
+        for end, line in zip(("", "2"), made[0].code, strict=True):
+            call = line.split("].")[1].split("()")[0]
+            nouns, adjectives = joint_intents._STATISTICS[call]
+            assert made[0].slots[f"s{end}"] in nouns
+            assert made[0].slots[f"a{end}"] in adjectives
 
 
 def test_functions_that_are_alike_take_something_of_the_same_kind() -> None:

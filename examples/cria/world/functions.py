@@ -109,12 +109,33 @@ _SAMPLERS: dict[str, Callable[[Random], str]] = {
 }
 
 
+_LISTS: dict[str, Callable[[Random], int | float | str]] = {
+    "integers": lambda rng: words.integer(rng, 3),
+    "floats": lambda rng: float(f"{words.integer(rng, 2)}.{rng.randint(1, 9)}"),
+    "words": lambda rng: words.word(rng),
+    "names": lambda rng: _SAMPLERS["name"](rng),
+    "products": lambda rng: _SAMPLERS["product"](rng),
+    "cities": lambda rng: _SAMPLERS["city"](rng),
+    "ids": lambda rng: _id(rng),
+}
+"""What the parameters that take a list take a list of."""
+
+
+def _several(rng: Random, one: Callable[[Random], int | float | str]) -> tuple[str, list[int | float | str]]:
+    values = [one(rng) for _ in range(rng.choice([2, 2, 3, 3, 4, 5]))]
+    said = [str(value) for value in values]
+    joined = ", ".join(said[:-1]) + rng.choice([" and ", " and ", ", and ", ", "]) + said[-1]
+    return joined, values
+
+
 def sample(rng: Random, spec: dict[str, Any]) -> tuple[str, Any]:
     """A parameter's value: as the question says it, and as the call passes it."""
     kind = str(spec.get("kind", "word"))
     if "when_true" in spec:
         value = rng.random() < 0.5
         return rng.choice(spec["when_true" if value else "when_false"]), value
+    if kind in _LISTS:
+        return _several(rng, _LISTS[kind])
     if kind == "enum" or "enum" in spec:
         choice = rng.choice(spec["enum"])
         return str(choice), choice
@@ -161,6 +182,8 @@ def schema(rng: Random, function: dict[str, Any]) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     for name, spec in function.get("parameters", {}).items():
         entry: dict[str, Any] = {"type": spec.get("type", "string")}
+        if "items" in spec:
+            entry["items"] = {"type": spec["items"]}
         if spec.get("description") and not function.get("bare"):
             entry = (
                 {"description": spec["description"], **entry}
@@ -180,6 +203,9 @@ def schema(rng: Random, function: dict[str, Any]) -> dict[str, Any]:
     parameters = parameters | {"type": "object"} if rng.random() < 0.6 else {"type": "object"} | parameters
     body = {"name": function["name"], "description": function["description"], "parameters": parameters}
     return {"type": "function", "function": body}
+
+
+_LISTED = (("integers", "array"), ("words", "array"))
 
 
 def made_up(rng: Random) -> dict[str, Any]:
@@ -224,6 +250,7 @@ def made_up(rng: Random) -> dict[str, Any]:
                 ("date", "string"),
                 ("int:1:30", "integer"),
                 ("word", "string"),
+                *_LISTED,
             ]
         )
         label = rng.choice(
@@ -243,6 +270,8 @@ def made_up(rng: Random) -> dict[str, Any]:
             ]
         )
         parameters[label] = {"type": type_, "kind": kind, "description": f"The {label}."}
+        if type_ == "array":
+            parameters[label]["items"] = "integer" if kind == "integers" else "string"
     subject = " ".join(parts[1:]) or parts[0]
     slots = [
         f"{rng.choice(['{} {{{}}}', '{} = {{{}}}', '{}: {{{}}}', '{} is {{{}}}', '{}={{{}}}']).format(p, p)}"

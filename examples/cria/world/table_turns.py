@@ -11,6 +11,7 @@ from . import words
 from .answers import failure
 from .concepts import implied, plural
 from .conversation import Conversation
+from .joint_intents import joint
 from .more_intents import MORE, follow_up, follow_ups
 from .phrases import bank, bend, fill, say, typo
 from .tables import Table
@@ -27,6 +28,8 @@ _MORE_WEIGHTS = {
     **dict.fromkeys(("max_of_value", "mean_flag", "count_things", "min_max", "max_and_who"), 2),
 }
 
+_JOINT = 0.3
+"""How often one sentence asks for several things, or sets conditions."""
 
 _ALL_ROWS = (
     "of all {ts}",
@@ -71,15 +74,15 @@ def _said(rng: Random, table: Table, slots: dict[str, str]) -> dict[str, str]:
     """Slots as a user would write them: columns loosely, values mostly as they stand in the file."""
     said = {
         name: csv.spoken(rng, value)
-        if name in {"c", "c2", "g", "u"}
+        if name in {"c", "c2", "c3", "g", "h", "u"}
         else value.replace("_", " ").lower()
         if name == "b"
         else value
         for name, value in slots.items()
     }
-    if "v" in said:
-        roll = rng.random()
-        said["v"] = said["v"].lower() if roll < 0.15 else f"'{said['v']}'" if roll < 0.22 else said["v"]
+    roll = rng.random()
+    for name in said.keys() & {"v", "v2"}:
+        said[name] = said[name].lower() if roll < 0.15 else f"'{said[name]}'" if roll < 0.22 else said[name]
     if said.get("n", "").isdigit() and int(said["n"]) > 999 and rng.random() < 0.15:
         said["n"] = f"{int(said['n']):,}"
     return said | {"f": table.file}
@@ -114,6 +117,9 @@ def _slots(rng: Random, table: Table, request: csv.Request) -> dict[str, str]:
 
 def _ask_table(talk: Conversation, table: Table) -> tuple[str, list[csv.Request]]:
     rng = talk.rng
+    if rng.random() < _JOINT:
+        template, made = joint(rng, table)
+        return _placed(rng, table, fill(bend(rng, template), _slots(rng, table, made[0])), made[0]), made
     template, request = _request(rng, table)
     text = fill(bend(rng, template), _slots(rng, table, request))
     if (
@@ -123,12 +129,18 @@ def _ask_table(talk: Conversation, table: Table) -> tuple[str, list[csv.Request]
         and rng.random() < 0.08
     ):
         text = _with_tail(text, fill(rng.choice(_ALL_ROWS), _slots(rng, table, request)))
+    text = _placed(rng, table, text, request)
+    second = _second(rng, table, request) if rng.random() < 0.3 else None
+    return (_joined(rng, text, second[0]), [request, second[1]]) if second else (text, [request])
+
+
+def _placed(rng: Random, table: Table, text: str, request: csv.Request) -> str:
+    """A question that may name the file, or begin with what the table is about."""
     if table.file not in text and rng.random() < 0.12:
         text = _with_tail(text, f"{rng.choice(['in', 'in', 'from', 'of'])} {table.file}")
     if rng.random() < 0.06:
         text = f"{fill(rng.choice(_LEADS), _slots(rng, table, request))} {text}"
-    second = _second(rng, table, request) if rng.random() < 0.3 else None
-    return (_joined(rng, text, second[0]), [request, second[1]]) if second else (text, [request])
+    return text
 
 
 def _with_tail(text: str, tail: str) -> str:
@@ -329,4 +341,5 @@ def table_turns(talk: Conversation, tables: list[Table], turns: int) -> None:
         if rng.random() < 0.06:
             _wrong_column(talk, made)
         _finish(talk, made)
-        last = made[0] if len(made) == 1 and made[0].statistic else None
+        alone = all(other.plot and other.column == made[0].column for other in made[1:])
+        last = made[0] if alone and made[0].statistic else None
