@@ -31,7 +31,9 @@ _CURRENCIES = (
     "{} EUR",
     "{} USD",
 )
-_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split()
+_UNITS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split()
+)
 _UNITS += "sixteen seventeen eighteen nineteen".split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _FRACTIONS = {
@@ -50,7 +52,9 @@ _FRACTIONS = {
     "5/8": "five eighths",
     "7/10": "seven tenths",
 }
-_NOT_BEFORE_A = {*"the my our your his her their these those all every each other another of only first".split()}
+_NOT_BEFORE_A = {
+    *"the my our your his her their these those all every each other another of only first".split()
+}
 """After these words nobody says "a dozen"."""
 
 
@@ -117,7 +121,9 @@ def _percent(rng: Random, args: list[str], _made: dict[str, str]) -> str:
     roll = rng.random()
     if roll < 0.4 and high - low > 10:
         return str(rng.randrange(-(-low // 5) * 5, high + 1, 5))
-    return str(rng.randint(low, high)) if roll < 0.85 else f"{rng.randint(low, high - 1)}.{rng.choice('2555')}"
+    return (
+        str(rng.randint(low, high)) if roll < 0.85 else f"{rng.randint(low, high - 1)}.{rng.choice('2555')}"
+    )
 
 
 def _big(rng: Random, _args: list[str], _made: dict[str, str]) -> str:
@@ -142,7 +148,9 @@ def _pick(rng: Random, args: list[str], _made: dict[str, str]) -> str:
 _KINDS: dict[str, Callable[[Random, list[str], dict[str, str]], str]] = {
     "int": _int,
     "year": _int,
-    "minute": lambda rng, _args, _made: str(rng.choice([0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 12, 48, 37])),
+    "minute": lambda rng, _args, _made: str(
+        rng.choice([0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 12, 48, 37])
+    ),
     "step": _step,
     "dec": _dec,
     "money": _money,
@@ -235,7 +243,9 @@ def _vary(rng: Random, template: str) -> str:
     if rng.random() < 0.25:
         template = _UNIT.sub(r"\1\2", template)
     if rng.random() < 0.3:
-        template = re.sub(r"(\{\w+\})%", rf"\1{rng.choice([' %', ' percent', ' percent', ' per cent'])}", template)
+        template = re.sub(
+            r"(\{\w+\})%", rf"\1{rng.choice([' %', ' percent', ' percent', ' per cent'])}", template
+        )
     return template
 
 
