@@ -31,11 +31,26 @@ _CURRENCIES = (
     "{} EUR",
     "{} USD",
 )
-_UNITS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split()
-)
-_UNITS += "sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_UNITS = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+]
+_UNITS += ["sixteen", "seventeen", "eighteen", "nineteen"]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _FRACTIONS = {
     "1/2": "half",
     "1/3": "a third",
@@ -53,7 +68,25 @@ _FRACTIONS = {
     "7/10": "seven tenths",
 }
 _NOT_BEFORE_A = {
-    *"the my our your his her their these those all every each other another of only first".split()
+    *[
+        "the",
+        "my",
+        "our",
+        "your",
+        "his",
+        "her",
+        "their",
+        "these",
+        "those",
+        "all",
+        "every",
+        "each",
+        "other",
+        "another",
+        "of",
+        "only",
+        "first",
+    ]
 }
 """After these words nobody says "a dozen"."""
 
@@ -162,7 +195,7 @@ _KINDS: dict[str, Callable[[Random, list[str], dict[str, str]], str]] = {
     "list": _list,
     "pick": _pick,
 }
-"""Samplers by the first word of a kind: ``int:2:40``, ``dec:1:9:2``, ``below:a``, ``list:3:6:1:20`` and so on.
+"""Samplers by the first word of a kind: ``int:2:40``, ``dec:1:9:2``, ``below:a``, ``list:3:6:1:20``.
 A ``$`` before a kind makes it an amount of money."""
 
 
@@ -206,9 +239,9 @@ def written(rng: Random, number: str, before: str, after: str) -> str:
     if not prose or value > 100 or before.endswith(("$", "€", "£")) or rng.random() > 0.16:
         return number
     dozens = {12: "a dozen", 24: "two dozen", 6: "half a dozen"}
-    if value in dozens and re.match(r" [a-z]{3}", after) and rng.random() < 0.6:
-        if not words_before or words_before[-1] not in _NOT_BEFORE_A:
-            return dozens[value]
+    counts = re.match(r" [a-z]{3}", after) and not (words_before and words_before[-1] in _NOT_BEFORE_A)
+    if value in dozens and counts and rng.random() < 0.6:
+        return dozens[value]
     return spelt(value)
 
 
