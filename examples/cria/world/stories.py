@@ -31,25 +31,10 @@ _CURRENCIES = (
     "{} EUR",
     "{} USD",
 )
-_UNITS = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-]
-_UNITS += ["sixteen", "seventeen", "eighteen", "nineteen"]
+_UNITS = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"),
+    *("twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+)
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _FRACTIONS = {
     "1/2": "half",
@@ -68,25 +53,8 @@ _FRACTIONS = {
     "7/10": "seven tenths",
 }
 _NOT_BEFORE_A = {
-    *[
-        "the",
-        "my",
-        "our",
-        "your",
-        "his",
-        "her",
-        "their",
-        "these",
-        "those",
-        "all",
-        "every",
-        "each",
-        "other",
-        "another",
-        "of",
-        "only",
-        "first",
-    ]
+    *("the", "my", "our", "your", "his", "her", "their", "these", "those", "all", "every", "each", "other"),
+    *("another", "of", "only", "first"),
 }
 """After these words nobody says "a dozen"."""
 
