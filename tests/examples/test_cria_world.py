@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import sys
 from pathlib import Path
 from random import Random
@@ -26,6 +27,7 @@ from world import (  # noqa: E402
     linked,
     more_intents,
     number_turns,
+    stories,
     words,
 )
 from world.generate import conversation  # noqa: E402
@@ -240,6 +242,46 @@ def test_accented_words_are_one_letter_off() -> None:
     for seed in range(30):
         word = words.accented(Random(seed))
         assert sum(not letter.isascii() for letter in word) == 1
+
+
+STORIES = bank("stories")["story"]
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story["code"])
+def test_a_story_asks_with_all_its_numbers_and_its_code_runs(story) -> None:
+    fillers = {"who", "who2", "item", "items", "place"}
+    for question in story["questions"]:
+        assert set(re.findall(r"\{(\w+)\}", question)) - fillers == set(story["kinds"])
+    for seed in range(15):
+        question, code = stories.tell(Random(seed), story)
+        assert "{" not in question
+        assert run([code])
+
+
+@pytest.mark.parametrize(
+    ("number", "around", "forms"),
+    [
+        ("12", ("I buy ", " pens"), {"12", "twelve", "a dozen"}),
+        ("12", ("with my ", " pens"), {"12", "twelve"}),
+        ("25", ("all ", " of them"), {"25", "twenty-five"}),
+        ("7", ("it weighs ", "kg"), {"7"}),
+        ("12.50", ("for ", " each"), {"12.50"}),
+        ("-4", ("at ", " degrees"), {"-4", "minus 4"}),
+        ("1480", ("of ", " people"), {"1480", "1,480"}),
+        ("3000", ("$", " a month"), {"3000", "3,000", "3k", "3 thousand"}),
+        ("500000", ("all ", " votes"), {"500000", "500,000", "half a million", "500k", "500 thousand"}),
+        ("1200000", ("the ", " voters"), {"1200000", "1,200,000", "1.2 million", "1.2M"}),
+    ],
+)
+def test_numbers_are_written_in_several_ways(number, around, forms) -> None:
+    assert {stories.written(Random(seed), number, *around) for seed in range(400)} == forms
+
+
+def test_an_amount_has_one_currency_in_a_question() -> None:
+    story = {"code": "{a} + {b}", "kinds": {"a": "$int:2:9", "b": "$int:2:9"}, "questions": ["{a} and {b}"]}
+    asked = [stories.tell(Random(seed), story)[0] for seed in range(100)]
+    assert any(text.count("$") == 2 for text in asked)
+    assert not any("$" in text and ("€" in text or "euros" in text) for text in asked)
 
 
 def config(layers: int, neurons: int) -> LlamaConfig:

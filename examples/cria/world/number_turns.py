@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from random import Random
 
-from . import words
+from . import stories, words
 from .answers import failure
 from .conversation import Conversation
 from .math_intents import DATES, MATH, MORE_DATES, MORE_MATH, MORE_TEXT, OVER_LIST, TEXT, Maker
@@ -84,7 +84,11 @@ def _ask(rng: Random, name: str, intent: str, slots: dict[str, str]) -> str:
 def math_turn(talk: Conversation) -> None:
     """A calculation, perhaps with one or two that lean on it."""
     rng = talk.rng
-    if rng.random() < 0.2:
+    roll = rng.random()
+    if roll < 0.33:
+        text, code = stories.story(rng)
+        return _compute(talk, text, code, lambda out: _result_sentence("", {}, out))
+    if roll < 0.46:
         return _plain(talk, MORE_MATH)
     names = [name for name in MATH if name in bank("math")]
     intent = rng.choices(names, [_WEIGHTS.get(name, 1) for name in names])[0]
