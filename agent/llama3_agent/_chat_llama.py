@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import datetime
-import json
-import queue
 import threading
-import uuid
-import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +13,6 @@ from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
-from langchain_core.messages.tool import ToolCallChunk, tool_call_chunk
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
@@ -28,14 +21,14 @@ from langchain_core.utils.function_calling import convert_to_json_schema, conver
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from llama3_prompts import Grammar, StreamDecoder, TextDelta, ToolCallDelta, Transcript, json_grammar
+from llama3_prompts import Grammar, Transcript, json_grammar
 
+from ._chat_answer import Answer, from_thread
+from ._chat_sessions import SessionNames
 from ._checks import can_constrain, loaded
-from ._dialogue import IDS, transcript_of
-from ._steps import usage_metadata
-from ._stops import Stops
+from ._dialogue import transcript_of
 from ._structured import request
-from .engine import Completion, Engine, Sampling
+from .engine import Engine, Sampling
 from .errors import ConfigurationError
 
 ANY_JSON: dict[str, Any] = {"type": "object"}
@@ -79,11 +72,11 @@ class ChatLlama(BaseChatModel):
     today: datetime.date | None = None
     constrain: bool = Field(default_factory=can_constrain)
     tenant: str = ""
-    _sessions: _SessionNames = PrivateAttr()
+    _sessions: SessionNames = PrivateAttr()
 
     def __init__(self, llama: Engine | str | Path = "cria", **settings: Any) -> None:
         super().__init__(llama=loaded(llama), **settings)  # type: ignore[call-arg]
-        self._sessions = _SessionNames(self.llama, self.tenant)
+        self._sessions = SessionNames(self.llama, self.tenant)
 
     @property
     def model_name(self) -> str:
@@ -201,7 +194,7 @@ class ChatLlama(BaseChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         cancel = threading.Event()
         answer = self._answer(messages, stop, kwargs, cancel)
-        for message in _from_thread(answer.run, cancel):
+        for message in from_thread(answer.run, cancel):
             chunk = ChatGenerationChunk(message=_chunk(message))
             if run_manager:
                 run_manager.on_llm_new_token(str(chunk.message.text), chunk=chunk)
@@ -213,7 +206,7 @@ class ChatLlama(BaseChatModel):
         stop: list[str] | None,
         options: Mapping[str, Any],
         cancel: threading.Event,
-    ) -> _Answer:
+    ) -> Answer:
         choice = options.get("tool_choice", "auto")
         tools = options.get("tools", ()) if choice != "none" else ()
         transcript = transcript_of(
@@ -225,7 +218,15 @@ class ChatLlama(BaseChatModel):
             today=self.today,
         )
         grammar = self._grammar(transcript, choice, options.get("output_schema"))
-        return _Answer(self, transcript, grammar, stop or self.stop or [], self._sampling(options), cancel)
+        return Answer(
+            self,
+            self._sessions,
+            transcript,
+            grammar,
+            stop=stop or self.stop or [],
+            sampling=self._sampling(options),
+            cancel=cancel,
+        )
 
     def _grammar(
         self, transcript: Transcript, choice: str, schema: Mapping[str, Any] | None
@@ -246,157 +247,6 @@ _NEEDS_GRAMMAR = (
 )
 
 
-class _Answer:
-    """One request: from a transcript to a message, with chunks on the way."""
-
-    def __init__(
-        self,
-        model: ChatLlama,
-        transcript: Transcript,
-        grammar: Grammar | None,
-        stop: Sequence[str],
-        sampling: Sampling,
-        cancel: threading.Event,
-    ) -> None:
-        self._model, self._transcript, self._grammar = model, transcript, grammar
-        self._sampling, self._cancel = sampling, cancel
-        self._stops = Stops(stop)
-        self._decoder, self._parser = StreamDecoder(transcript.codec), transcript.parser()
-        self._started = 0
-        self._calls_before = max([0, *map(_number, _calls_in(transcript.messages))])
-        self._text: list[str] = []
-
-    def run(self, say: Callable[[BaseMessage], None]) -> AIMessage:
-        """Generate, tell each chunk, and return the message that they add up to.
-
-        Raises:
-            TimeoutError: It took longer than the model's ``timeout``.
-        """
-        self._say = say
-        late = threading.Event()
-
-        def run_out() -> None:
-            late.set()
-            self._cancel.set()
-
-        timer = _timer(self._model.timeout, run_out)
-        try:
-            with self._model._sessions.one() as session:
-                completion = self._model.llama.complete(
-                    self._transcript.open_assistant(),
-                    session=session,
-                    sampling=self._sampling,
-                    on_token=self._on_token,
-                    cancel=self._cancel,
-                    grammar=self._grammar,
-                    tenant=self._model.tenant,
-                )
-        finally:
-            timer.cancel()
-        if late.is_set() and completion.finish == "cancelled":
-            raise TimeoutError(f"no answer within {self._model.timeout:g} s; allow more (timeout)")
-        self._tell(self._parser.end(truncated=completion.finish == "length")[0])
-        self._speak(self._stops.finish())
-        return self._end(completion)
-
-    def _on_token(self, token: int) -> None:
-        for piece in self._decoder.feed_piece(token):
-            self._tell(self._parser.feed(piece))
-        if self._stops.met:
-            self._cancel.set()
-
-    def _tell(self, shown: Sequence[TextDelta | ToolCallDelta]) -> None:
-        for event in shown:
-            if isinstance(event, TextDelta):
-                self._speak(self._stops.feed(event.text))
-            elif event.name is not None:
-                # The arguments follow once they can be read: half a call must not look like a whole one.
-                self._started += 1
-                self._say(_call_chunk(event.index, self._call_id(event.index), event.name, ""))
-
-    def _call_id(self, index: int) -> str:
-        return f"call_{self._calls_before + 1 + index}"
-
-    def _speak(self, text: str) -> None:
-        if text:
-            self._text.append(text)
-            self._say(AIMessageChunk(content=text))
-
-    def _end(self, completion: Completion) -> AIMessage:
-        generated = self._transcript.add_generated(completion.ids, usage=usage_metadata(completion))
-        stopped = self._stops.met
-        calls = [] if stopped else sorted(_calls_in([generated]), key=_number)
-        for index, call in enumerate(calls):
-            call["id"] = self._call_id(index)
-        message = AIMessage(
-            content="".join(self._text) if stopped else generated.content,
-            tool_calls=[call for call in calls if "error" not in call],
-            invalid_tool_calls=[call for call in calls if "error" in call],
-            usage_metadata=generated.usage_metadata,
-            response_metadata={
-                "model_name": self._model.model_name,
-                "finish_reason": _finish_reason(completion, message=generated, stopped=stopped),
-            },
-            additional_kwargs={} if stopped else {IDS: list(completion.ids)},
-        )
-        for index, call in enumerate(calls):
-            # LangChain reads the arguments once more, and mends what it can: an error must not be mended.
-            wrong = f"{call['error']}: {call['args']}" if "error" in call else None
-            text = wrong or json.dumps(call["args"], ensure_ascii=False)
-            told = index < self._started
-            self._say(_call_chunk(index, None if told else call["id"], None if told else call["name"], text))
-        self._say(
-            AIMessageChunk(
-                content="",
-                usage_metadata=message.usage_metadata,
-                response_metadata=message.response_metadata,
-                additional_kwargs=message.additional_kwargs,
-                chunk_position="last",
-            )
-        )
-        return message
-
-
-class _SessionNames:
-    """Sessions of the engine, one for each request that is under way."""
-
-    def __init__(self, engine: Engine, tenant: str) -> None:
-        self._idle: list[str] = []
-        self._lock = threading.Lock()
-        weakref.finalize(self, _release, engine, self._idle, tenant)
-
-    @contextmanager
-    def one(self) -> Iterator[str]:
-        with self._lock:
-            name = self._idle.pop() if self._idle else f"chat-{uuid.uuid4().hex[:12]}"
-        try:
-            yield name
-        finally:
-            with self._lock:
-                self._idle.append(name)
-
-
-def _release(engine: Engine, names: list[str], tenant: str) -> None:
-    for name in names:
-        engine.release(name, tenant=tenant)
-
-
-def _from_thread(
-    work: Callable[[Callable[[BaseMessage], None]], AIMessage], cancel: threading.Event
-) -> Iterator[BaseMessage]:
-    """What a function says while it works in a thread; it is stopped when nobody listens any more."""
-    said: queue.SimpleQueue[BaseMessage | None] = queue.SimpleQueue()
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="chat-llama") as pool:
-        done = pool.submit(work, said.put)
-        done.add_done_callback(lambda _: said.put(None))
-        try:
-            while (message := said.get()) is not None:
-                yield message
-            done.result()
-        finally:
-            cancel.set()
-
-
 def _choice(choice: str | bool | Mapping[str, Any] | None, names: list[str]) -> str:
     """Ours: "auto", "none", "required" or a name."""
     if isinstance(choice, Mapping):
@@ -412,42 +262,6 @@ def _choice(choice: str | bool | Mapping[str, Any] | None, names: list[str]) -> 
     return str(choice)
 
 
-def _finish_reason(completion: Completion, *, message: AIMessage, stopped: bool) -> str:
-    if stopped:
-        return "stop"
-    if completion.finish == "stop" and (message.tool_calls or message.invalid_tool_calls):
-        return "tool_calls"
-    return completion.finish
-
-
 def _chunk(message: BaseMessage) -> AIMessageChunk:
     assert isinstance(message, AIMessageChunk)
     return message
-
-
-def _call_chunk(index: int, call_id: str | None, name: str | None, args: str) -> AIMessageChunk:
-    chunk: ToolCallChunk = tool_call_chunk(name=name, args=args, id=call_id, index=index)
-    return AIMessageChunk(content="", tool_call_chunks=[chunk])
-
-
-def _calls_in(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
-    """The calls of messages, readable or not; these have an "error"."""
-    return [
-        dict(call)
-        for message in messages
-        if isinstance(message, AIMessage)
-        for call in (*message.tool_calls, *message.invalid_tool_calls)
-    ]
-
-
-def _number(call: Mapping[str, Any]) -> int:
-    digits = str(call["id"] or "").rpartition("_")[2]
-    return int(digits) if digits.isdecimal() else 0
-
-
-def _timer(seconds: float | None, action: Callable[[], object]) -> threading.Timer:
-    timer = threading.Timer(seconds or 0, action)
-    timer.daemon = True
-    if seconds is not None:
-        timer.start()
-    return timer
