@@ -26,7 +26,17 @@ if TYPE_CHECKING:
         ThreadBusy,
         ToolDefinitionError,
     )
-    from .events import CodeScan, Event, Final, GuardVerdict, TextDelta, ToolCall, ToolCallDelta, ToolResult
+    from .events import (
+        CodeScan,
+        ContextCompacted,
+        Event,
+        Final,
+        GuardVerdict,
+        TextDelta,
+        ToolCall,
+        ToolCallDelta,
+        ToolResult,
+    )
     from .guards import LlamaGuard, PromptGuard
 
 _HOMES = {
@@ -50,6 +60,7 @@ _HOMES = {
     ),
     "events": (
         "CodeScan",
+        "ContextCompacted",
         "Event",
         "Final",
         "GuardVerdict",
@@ -69,6 +80,7 @@ __all__ = [
     "CodeScan",
     "Completion",
     "ConfigurationError",
+    "ContextCompacted",
     "Engine",
     "EngineError",
     "EngineStats",

@@ -27,6 +27,7 @@ from ._inputs import MOST_MB, checked_files, checked_question
 from ._outcome import INTERRUPT, Ending, outcome, waiting_calls
 from ._run import Run
 from ._sandboxes import sandbox_maker
+from ._selection import Selection, Selector
 from ._sessions import Session, Sessions
 from ._state import Limits, State
 from ._stream import EventStream
@@ -85,6 +86,11 @@ class Agent:
         today: The date that the model is told.
         constrain: Whether calls of custom tools are decoded under the grammar of their declarations, so that
             every one can be read and fits its tool; by default where llguidance is installed.
+        compact: Whether old tool output, and then old turns, are left out where a thread nears the model's
+            window; see `ContextCompacted`. Without, such a thread comes to its end.
+        select: How many of the custom tools a thread is offered, for agents with many: the first question
+            chooses them by its words, and later ones add to them. A function that takes a question and all
+            tools returns those that it calls for. By default every thread is offered all.
         tenant: Agents with the same one share what the engine has computed of the same prefix.
 
     Raises:
@@ -116,6 +122,8 @@ class Agent:
         sampling: Sampling | None = None,
         today: datetime.date | None = None,
         constrain: bool | None = None,
+        compact: bool = True,
+        select: int | Selector | None = None,
         tenant: str = "",
     ) -> None:
         check_limits(
@@ -140,12 +148,12 @@ class Agent:
         self._most_bytes = int(max_file_mb * 1e6)
         opening = {
             "instructions": DEFAULT_INSTRUCTIONS if instructions is None else instructions,
-            "tools": tool_set.custom,
             "builtin_tools": tool_set.builtin,
             "code_interpreter": make_sandbox is not None,
             "today": today,
         }
-        check_opening(self.llama, opening)
+        selection = Selection(tool_set.custom, select)
+        check_opening(self.llama, {**opening, "tools": selection.least})
         self._watch = Watch(guards_of(guards))
         self._kit = Kit(
             engine=self.llama,
@@ -154,6 +162,7 @@ class Agent:
             sessions=self._sessions,
             memory=InMemorySaver() if checkpointer is None else checkpointer,
             opening=opening,
+            selection=selection,
             sampling=sampling or Sampling(max_tokens=max_tokens),
             limits=Limits(
                 steps=max_steps,
@@ -168,6 +177,7 @@ class Agent:
             code_timeout=code_timeout,
             output_limit=limit,
             constrain=can_constrain() if constrain is None else constrain,
+            compact=compact,
         )
         self.graph: CompiledStateGraph[State, None, State, State] = Loop(self._kit).compile()
         # Sandboxes must not outlive an agent that nobody closed.
@@ -401,8 +411,7 @@ class Agent:
         return self._kit.approval.answers(waiting) if waiting else None
 
     def _outcome(self, session: Session, ending: Ending) -> Run:
-        tools = self._kit.opening["tools"]
-        return outcome(session, ending, self.llama.tokenizer, tools, self.active_guards)
+        return outcome(session, ending, self._kit.read, self.active_guards)
 
     def _leave(self, session: Session, *, forget: bool) -> None:
         if forget:

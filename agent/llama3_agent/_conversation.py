@@ -13,7 +13,7 @@ from typing import Any, TypedDict
 from langchain_core.messages import AIMessage, BaseMessage, messages_to_dict
 from langchain_core.messages.ai import UsageMetadata
 
-from llama3_prompts import Transcript
+from llama3_prompts import DECLARES, Transcript
 
 _LISTS = ("ids", "spans", "messages", "calls")
 """What of a transcript's state grows."""
@@ -28,7 +28,8 @@ class Segment(TypedDict):
         ends: Where each of the new messages ends, counted from the beginning of the conversation.
         messages: The new messages, as LangChain writes them down.
         calls: How many calls have been numbered so far.
-        opening: For a new conversation, what else `Transcript.to_state` says; else None.
+        opening: Where it is new, what else `Transcript.to_state` says: at the beginning, and when tools have
+            come or gone; else None.
         head: A hash of everything up to here; two logs with the same one hold the same conversation.
     """
 
@@ -64,7 +65,7 @@ class Conversation:
         self._kept = len(self._ends) if log else 0
         self._calls = log[-1]["calls"] if log else 0
         self._head = log[-1]["head"] if log else ""
-        self._opening = None if log else _opening_of(transcript)
+        self._told = transcript.tools if log else None
 
     @classmethod
     def read(cls, log: Log, tokenizer: Any, tools: Sequence[Any]) -> Conversation:
@@ -85,9 +86,19 @@ class Conversation:
         """Where each message ends in the ids."""
         return tuple(self._ends)
 
+    @property
+    def said(self) -> list[BaseMessage]:
+        """The messages without those that only declare tools, which nobody said."""
+        return [message for message in self.messages if DECLARES not in message.additional_kwargs]
+
     def append(self, message: BaseMessage) -> None:
         """Add a message that the model did not write."""
         self.transcript.append(message)
+        self._note()
+
+    def add_tools(self, tools: Sequence[Any]) -> None:
+        """Offer more tools from here on; see `Transcript.add_tools`."""
+        self.transcript.add_tools(tools)
         self._note()
 
     def add_generated(self, ids: Sequence[int], usage: UsageMetadata) -> AIMessage:
@@ -104,27 +115,27 @@ class Conversation:
             del self._ends[-1], self.messages[-1]
         self._kept = min(self._kept, len(self._ends))
 
-    def replace(self, transcript: Transcript, keep: int) -> None:
-        """Go on with another transcript, the same in its first ``keep`` messages."""
-        self.transcript = transcript
-        self.messages = transcript.messages
-        self._ends = [span.end for span in transcript.spans]
-        self._kept = min(self._kept, keep)
+    def edit(self, changes: Mapping[int, BaseMessage | None]) -> None:
+        """Put other messages, or none, in the place of some; see `Transcript.edited`."""
+        self.transcript = self.transcript.edited(changes)
+        self.messages = self.transcript.messages
+        self._ends = [span.end for span in self.transcript.spans]
+        self._kept = min(self._kept, *changes)
 
     def write(self) -> Log:
         """What was done since the last time, for the log."""
         kept, start = self._kept, self._ends[self._kept - 1] if self._kept else 0
-        ids = list(self.transcript.ids[start:])
+        ids, tools = list(self.transcript.ids[start:]), self.transcript.tools
         segment = Segment(
             keep=kept,
             ids=ids,
             ends=self._ends[kept:],
             messages=messages_to_dict(self.messages[kept:]),
             calls=self._calls,
-            opening=self._opening,
+            opening=None if tools == self._told else _opening_of(self.transcript),
             head=hashlib.sha256(f"{self._head} {kept} {ids}".encode()).hexdigest()[:32],
         )
-        self._head, self._kept, self._opening = segment["head"], len(self._ends), None
+        self._head, self._kept, self._told = segment["head"], len(self._ends), tools
         return [segment]
 
     def _note(self) -> None:
@@ -147,6 +158,12 @@ def fold(log: Log) -> dict[str, Any]:
         messages += segment["messages"]
     spans = [list(span) for span in zip([0, *ends[:-1]], ends, strict=True)]
     return {**opening, "ids": ids, "spans": spans, "messages": messages, "calls": log[-1]["calls"]}
+
+
+def offered(log: Log) -> list[str]:
+    """The names of the custom tools that the model of a conversation has been told of."""
+    opening = next(segment["opening"] for segment in reversed(log) if segment["opening"])
+    return [schema["function"]["name"] for schema in opening["toolbox"]["tools"]]
 
 
 def _opening_of(transcript: Transcript) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,11 @@ from ._text import printable, shorten
 
 if TYPE_CHECKING:
     from llama3_tools import Execution, Verdict
+
+# By the status of what became of code, where the notice stands in place of its output.
+_PLACES = {"completed": "stdout", "failed": "stderr", "timeout": "stderr", "blocked": "gate"}
+# The last lines of what code left behind: they are ours, while anything may have been printed above them.
+_NAMED = re.compile(r"(?:\[plot\][^\n]*\[/plot\](?:\n|\Z))*(?:\[files\][^\n]*\[/files\])?\Z")
 
 OUTPUT_LIMIT = 8_000
 """Characters of output shown to the model; small contexts get fewer."""
@@ -56,6 +62,28 @@ def tool_result(value: object, *, limit: int = OUTPUT_LIMIT) -> str:
     """Return the tool message for what a tool returned: text as it is, everything else as JSON."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_as_json)
     return shorten(text, limit)
+
+
+def left_out(content: str) -> str:
+    """Return what stands in place of an old tool message: how it ended, its size, the files that it names."""
+    status, _, rest = content.partition("\n")
+    notice = f"[... {len(content):,} characters left out ...]"
+    if status not in _PLACES:
+        return error(notice) if content.startswith("error: ") else notice
+    named, place = _NAMED.search(rest), _PLACES[status]
+    assert named is not None
+    return "\n".join([status, f"[{place}]{notice}[/{place}]", *filter(None, [named[0]])])
+
+
+def turns_left_out(count: int, files: Sequence[str] = ()) -> str:
+    """Return what stands in place of the oldest messages of a conversation.
+
+    Args:
+        count: How many there were.
+        files: Names of files that came with questions among them, and are still there.
+    """
+    noted = f" Files attached in them: {', '.join(files)}." if files else ""
+    return f"{count:,} earlier messages of this conversation were left out here.{noted}"
 
 
 def _status(execution: Execution) -> CodeStatus:

@@ -28,6 +28,8 @@ def page(run: Run) -> str:
 
 def _parts(run: Run) -> Iterator[str]:
     asked = [index for index, message in enumerate(run.messages) if isinstance(message, HumanMessage)]
+    for one in run.compactions:
+        yield f"<p><small style='color:#a06a00'>context: {_text(str(one))}</small></p>"
     for message in run.messages[asked[-1] :] if asked else ():
         yield from _message(message, run)
     for name, data in run.files.items():

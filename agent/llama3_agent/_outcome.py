@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ._code import verdict_from
-from ._conversation import Conversation
+from ._conversation import Conversation, Log
 from ._run import Run, RunFiles, RunGuards, Usage
 from ._sessions import Session
 from ._state import Call
 from ._structured import parsed
-from ._tools import Tool
-from .events import GuardVerdict, ToolCall
+from .events import ContextCompacted, GuardVerdict, ToolCall
 
 Ending = Mapping[str, Any]
 """The values of a state, with LangGraph's own ``__interrupt__`` where a call waits for a decision."""
@@ -22,11 +21,10 @@ INTERRUPT = "__interrupt__"
 def outcome(
     session: Session,
     ending: Ending,
-    tokenizer: Any,
-    tools: Sequence[Tool],
+    read: Callable[[Log], Conversation],
     active_guards: tuple[str, ...],
 ) -> Run:
-    """The run of a session that ended there, or waits there."""
+    """The run of a session that ended there, or waits there; ``read`` is for a log that is not alive."""
     reason, error, waiting = ending["finish_reason"], ending["error"], waiting_calls(ending)
     asking = _asking(ending)
     if ending[INTERRUPT]:
@@ -42,7 +40,7 @@ def outcome(
             reason, error = "error", f"the answer is not what was asked for: {objection}"
     conversation = session.conversation
     if conversation is None or conversation.head != ending["log"][-1]["head"]:
-        conversation = Conversation.read(ending["log"], tokenizer, tools)
+        conversation = read(ending["log"])
     harvest = session.harvest
     return Run(
         output=ending["output"] or "",
@@ -63,6 +61,7 @@ def outcome(
         guards=RunGuards(
             tuple(map(GuardVerdict.from_state, ending.get("checks", []))), active_guards, asking
         ),
+        compactions=tuple(ContextCompacted(**one) for one in ending.get("compactions", [])),
     )
 
 

@@ -17,7 +17,7 @@ from llama3_tools import Finding, Result, Verdict
 
 from ._run import Run, RunFiles, RunGuards, Usage
 from .errors import InputError
-from .events import GuardVerdict, ToolCall
+from .events import ContextCompacted, GuardVerdict, ToolCall
 
 VERSION = 1
 
@@ -75,6 +75,7 @@ def _lines(run: Run) -> Iterator[dict[str, Any]]:
             "active": run.guards.active,
             "asking": [verdict.to_state() for verdict in run.guards.asking],
         },
+        "compactions": [dataclasses.asdict(one) for one in run.compactions],
         "left_out": run.files.left_out,
     }
     ends = [0, *run.ends]
@@ -116,6 +117,8 @@ def _run(head: dict[str, Any], rest: list[dict[str, Any]]) -> Run:
             tuple(head["guards"]["active"]),
             tuple(map(GuardVerdict.from_state, head["guards"]["asking"])),
         ),
+        # Runs that were saved before there was such a thing have none.
+        compactions=tuple(ContextCompacted(**one) for one in head.get("compactions", ())),
     )
 
 

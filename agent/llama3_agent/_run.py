@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from llama3_tools import Result, Verdict
 
     from .engine import Completion
-    from .events import ToolCall
+    from .events import ContextCompacted, ToolCall
     from .guards._verdict import GuardVerdict
 
 FinishReason = Literal[
@@ -181,6 +181,7 @@ class Run:
         waiting: The calls that wait for a decision; see `Agent.resume`.
         verdicts: What the gate said of the code, by call id.
         guards: Which guards were active, and what they said.
+        compactions: Where older parts of the conversation were left out to make room.
     """
 
     output: str
@@ -198,6 +199,7 @@ class Run:
     waiting: tuple[ToolCall, ...] = ()
     verdicts: Mapping[str, Verdict] = field(default_factory=dict, repr=False)
     guards: RunGuards = field(default_factory=RunGuards)
+    compactions: tuple[ContextCompacted, ...] = ()
 
     def save(self, path: str | Path) -> Path:
         """Write the run to a file of JSON Lines: messages with their ids, results, files.

@@ -102,6 +102,7 @@ class State(TypedDict, total=False):
     format_errors: int
     usage: dict[str, Any]
     checks: list[dict[str, Any]]
+    compactions: list[dict[str, int]]
     guarded: list[str]
     held: Held | None
     output: str | None
@@ -120,6 +121,7 @@ def new_turn() -> State:
         format_errors=0,
         usage={},
         checks=[],
+        compactions=[],
         held=None,
         output=None,
         structured=None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import threading
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,9 +24,6 @@ BUILTIN_TOOLS = ("brave_search", "wolfram_alpha")
 """Tools that Llama 3 knows by training: named in the system message instead of described."""
 
 Tool = BaseTool | Callable[..., Any]
-
-MANY_TOOLS = 20
-"""Small models call the wrong tool more and more often when they are offered more than about this many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +66,6 @@ class ToolSet:
             self._add(made, options_of(tool))
             if made.name not in BUILTIN_TOOLS:
                 self.custom.append(tool)
-        if len(self.custom) > MANY_TOOLS:
-            warnings.warn(
-                f"{len(self.custom)} tools are more than small Llamas choose well from; "
-                f"offer at most {MANY_TOOLS}, those that the questions at hand can need",
-                stacklevel=4,
-            )
 
     @property
     def builtin(self) -> tuple[str, ...]:
@@ -136,6 +126,11 @@ class ToolSet:
             raise ToolDefinitionError(f"two tools are named {tool.name!r}; rename one")
         self._tools[tool.name] = tool
         self._options[tool.name] = options if options.timeout else replace(options, timeout=self._timeout)
+
+
+def name_of(tool: Tool) -> str:
+    """What the model calls a tool that a `ToolSet` has accepted."""
+    return tool.name if isinstance(tool, BaseTool) else str(tool.__name__)
 
 
 def _as_tool(tool: Tool) -> BaseTool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CodeScan",
+    "ContextCompacted",
     "Event",
     "Final",
     "GuardVerdict",
@@ -72,10 +73,35 @@ class ToolResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ContextCompacted:
+    """Older parts of the conversation were left out, since it neared the model's window.
+
+    Attributes:
+        before: Tokens that it had.
+        after: Tokens that it has now.
+        dropped: Messages that are gone; one notice stands in their place.
+        shortened: Tool results in whose place there is a notice that says what was there.
+        kept: Tokens at its beginning that are as they were, and need not be computed again.
+    """
+
+    before: int
+    after: int
+    dropped: int
+    shortened: int
+    kept: int
+
+    def __str__(self) -> str:
+        """What was done, for people."""
+        parts = [(self.shortened, "tool results shortened"), (self.dropped, "messages left out")]
+        what = ", ".join(f"{count:,} {name}" for count, name in parts if count)
+        return f"{self.before:,} tokens brought down to {self.after:,}: {what}"
+
+
+@dataclass(frozen=True, slots=True)
 class Final:
     """The last event of every stream."""
 
     run: Run
 
 
-Event = TextDelta | ToolCallDelta | ToolCall | CodeScan | ToolResult | GuardVerdict | Final
+Event = TextDelta | ToolCallDelta | ToolCall | CodeScan | ToolResult | GuardVerdict | ContextCompacted | Final

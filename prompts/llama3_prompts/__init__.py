@@ -9,10 +9,11 @@ from llama3_prompts._results import CodeStatus, code_output
 from llama3_prompts._system import DEFAULT_INSTRUCTIONS, system_text
 from llama3_prompts._tokenizer import Tokenizer
 from llama3_prompts._toolbox import argument_problem
-from llama3_prompts._transcript import Span, Transcript
+from llama3_prompts._transcript import DECLARES, Span, Transcript
 from llama3_prompts.events import Event, TextDelta, ToolCallDelta
 
 __all__ = [
+    "DECLARES",
     "DEFAULT_INSTRUCTIONS",
     "CodeStatus",
     "Codec",

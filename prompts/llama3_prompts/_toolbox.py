@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -100,7 +100,8 @@ class Toolbox:
     """The tools one conversation offers.
 
     Args:
-        tools: Typed functions, LangChain tools, pydantic models or OpenAI function schemas.
+        tools: Typed functions, LangChain tools, pydantic models, OpenAI function schemas, or tools of another
+            toolbox.
         code_interpreter: Whether code may be run.
         builtin_tools: The tools that the model knows by training.
 
@@ -109,9 +110,12 @@ class Toolbox:
     """
 
     def __init__(
-        self, tools: Sequence[ToolLike], code_interpreter: bool, builtin_tools: Sequence[str] = BUILTIN_TOOLS
+        self,
+        tools: Sequence[ToolLike | Tool],
+        code_interpreter: bool,
+        builtin_tools: Sequence[str] = BUILTIN_TOOLS,
     ) -> None:
-        custom = [_tool(tool) for tool in tools]
+        custom = self._custom = [_tool(tool) for tool in tools]
         self.builtin_tools = tuple(builtin_tools)
         self.code_interpreter = code_interpreter
         names = [tool.name for tool in custom]
@@ -139,6 +143,15 @@ class Toolbox:
     def get(self, name: str) -> Tool | None:
         """The tool of that name, if there is one."""
         return self._tools.get(name)
+
+    def widened(self, tools: Sequence[ToolLike]) -> Toolbox:
+        """This toolbox with more custom tools behind the others."""
+        return Toolbox([*self._custom, *tools], self.code_interpreter, self.builtin_tools)
+
+    def narrowed(self, names: Collection[str]) -> Toolbox:
+        """This toolbox without the custom tools of these names."""
+        left = [tool for tool in self._custom if tool.name not in names]
+        return Toolbox(left, self.code_interpreter, self.builtin_tools)
 
     def unknown(self, name: str) -> str:
         """The message for a call of a tool that does not exist."""
@@ -190,7 +203,9 @@ def argument_problem(tool: ToolLike, args: Mapping[str, Any]) -> str | None:
     return checked.message if isinstance(checked, ArgumentError) else None
 
 
-def _tool(tool: ToolLike) -> Tool:
+def _tool(tool: ToolLike | Tool) -> Tool:
+    if isinstance(tool, Tool):
+        return tool
     # LangChain's tools take half a second to import, and a chat without custom tools needs none of them.
     from langchain_core.utils.function_calling import convert_to_openai_tool
 

@@ -30,10 +30,12 @@ from llama3_prompts._render import assistant_pieces
 from llama3_prompts._system import DEFAULT_INSTRUCTIONS, system_text
 from llama3_prompts._template import ChatTemplate
 from llama3_prompts._tokenizer import BEGIN_OF_TEXT, EOT, IMAGE, PYTHON_TAG, Tokenizer
-from llama3_prompts._toolbox import Toolbox
+from llama3_prompts._toolbox import Tool, Toolbox
 
 _ROLES: Final = ((SystemMessage, "system"), (HumanMessage, "user"), (ToolMessage, "ipython"))
 _STATE_VERSION: Final = 2
+DECLARES: Final = "llama3_tools"
+"""Where a message that only declares tools names them, in its ``additional_kwargs``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class Transcript:
         self._ids.append(self._codec.special(BEGIN_OF_TEXT))
         self._add_plain(SystemMessage(text), "system")
         if schemas and tools_in == "user":
-            self.append(HumanMessage(declaration(schemas, self._dialect)))
+            self.append(self._declaration(self._toolbox.described))
 
     def _start_empty(
         self, tokenizer: Tokenizer, family: str, toolbox: Toolbox, dialect: Dialect | None
@@ -166,6 +168,11 @@ class Transcript:
     def codec(self) -> Codec:
         """The encoder and decoder of this conversation."""
         return self._codec
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The names of the custom tools that the model has been told of."""
+        return tuple(tool.name for tool in self._toolbox.described)
 
     @property
     def family(self) -> str:
@@ -225,6 +232,22 @@ class Transcript:
         self._add(message, [*self._codec.header("assistant"), *ids, *ending])
         return message
 
+    def add_tools(self, tools: Sequence[Any]) -> None:
+        """Offers more custom tools from here on, declared in a user message: the ids before it stay.
+
+        Args:
+            tools: As for a new transcript.
+
+        Raises:
+            ValueError: A name is taken, or the family knows no tools.
+
+        Source: Meta's prompt formats for Llama 3.1 and 3.2, with the tools in a user message.
+        """
+        if not self._family.tools:
+            raise ValueError(f"Llama 3 (family {self.family!r}) knows no tools; use a Llama 3.1, 3.2 or 3.3")
+        before, self._toolbox = self._toolbox, self._toolbox.widened(tools)
+        self.append(self._declaration(self._toolbox.described[len(before.described) :]))
+
     def parser(self) -> StreamParser:
         """A parser for the next assistant message: same tools, and the call ids `add_generated` will give."""
         return StreamParser.from_toolbox(self._toolbox, first_call=self._calls + 1)
@@ -246,7 +269,7 @@ class Transcript:
         return call_grammar(self._toolbox, self._dialect, marked=marked, choice=choice)
 
     def rewind(self, position: int) -> None:
-        """Forgets everything after `position`.
+        """Forgets everything after `position`, tools that were added there too.
 
         Args:
             position: An earlier `position`, or the end of one of the `spans`.
@@ -259,7 +282,33 @@ class Transcript:
             raise ValueError(
                 f"cannot rewind to {position!r}: no message ends there; use an earlier .position"
             )
+        self._withdraw(self._messages[len(kept) :])
         del self._ids[position:], self._spans[len(kept) :], self._messages[len(kept) :]
+
+    def edited(self, changes: Mapping[int, BaseMessage | None]) -> Transcript:
+        """A conversation of its own, in which some messages are others or are missing.
+
+        All the others keep their ids, and the numbers of calls go on.
+
+        Args:
+            changes: By the index of a message, what stands in its place; None for nothing.
+
+        Raises:
+            ValueError: The first message is to be changed.
+            TypeError: Llama 3's format has no such message.
+        """
+        if 0 in changes:
+            raise ValueError("the system message that a conversation begins with stays as it is")
+        twin = self.branch()
+        twin._ids, twin._spans, twin._messages = [], [], []
+        for index, (span, message) in enumerate(zip(self._spans, self._messages, strict=True)):
+            changed = changes.get(index, message)
+            if changed is message:
+                twin._add(message, self._ids[span.start : span.end])
+            elif changed is not None:
+                twin.append(changed)
+        twin._withdraw([self._messages[index] for index in changes])
+        return twin
 
     def branch(self) -> Transcript:
         """A conversation of its own that begins with this one's ids."""
@@ -314,6 +363,16 @@ class Transcript:
         twin._spans = [Span(start, end) for start, end in state["spans"]]
         twin._messages = list(messages_from_dict(state["messages"]))
         return twin
+
+    def _declaration(self, tools: Sequence[Tool]) -> HumanMessage:
+        text = declaration([tool.schema for tool in tools], self._dialect)
+        return HumanMessage(text, additional_kwargs={DECLARES: [tool.name for tool in tools]})
+
+    def _withdraw(self, removed: Sequence[BaseMessage]) -> None:
+        """Offers no more what only these messages declared."""
+        names = {name for message in removed for name in message.additional_kwargs.get(DECLARES, ())}
+        if names:
+            self._toolbox = self._toolbox.narrowed(names)
 
     def _images(self, message: BaseMessage) -> int:
         """How many images of a message the model is shown."""

@@ -309,3 +309,66 @@ def test_the_codec_agrees_with_encoding_the_whole(make: MakeTranscript, llama3_t
     whole = llama3_tokenizer.encode(transcript.codec.decode(transcript.ids), add_special_tokens=False)
     assert tuple(whole) == transcript.ids
     assert isinstance(transcript.codec, Codec)
+
+
+def test_edited_keeps_the_ids_of_everything_else(make: MakeTranscript) -> None:
+    transcript = make(code_interpreter=True)
+    transcript.append(HumanMessage("One?"))
+    unusual = [TAG, 17, 10, 17, EOM]
+    transcript.add_generated(unusual)
+    transcript.append(ToolMessage("completed\n[stdout]4[/stdout]", tool_call_id="call_1"))
+    transcript.add_generated([39, 68, 75, 75, 78, EOT])
+    transcript.append(HumanMessage("Two?"))
+    before = transcript.ids
+    edited = transcript.edited({1: None, 3: ToolMessage("short", tool_call_id="call_1")})
+    assert transcript.ids == before
+    assert [message.type for message in edited.messages] == ["system", "ai", "tool", "ai", "human"]
+    same = [(0, 0), (1, 2), (3, 4), (4, 5)]
+    assert all(body(edited, new) == body(transcript, old) for new, old in same)
+    assert edited.codec.decode(body(edited, 2)).endswith("short<|eot_id|>")
+    assert [span.start for span in edited.spans[1:]] == [span.end for span in edited.spans[:-1]]
+    assert edited.spans[-1].end == edited.position
+    call = edited.add_generated(unusual).tool_calls[0]
+    assert call["id"] == "call_2"
+
+
+def test_edited_leaves_the_system_message(make: MakeTranscript) -> None:
+    with pytest.raises(ValueError, match="stays as it is"):
+        make().edited({0: None})
+
+
+def test_tools_can_be_added_without_a_change_to_what_is_there(make: MakeTranscript, tools: list[Any]) -> None:
+    transcript = make(tools=tools[:1], code_interpreter=True)
+    transcript.append(HumanMessage("One?"))
+    before, first = transcript.position, transcript.ids
+    transcript.add_tools(tools[1:2])
+    added = transcript.tools[1]
+    assert transcript.ids[:before] == first
+    message = transcript.last
+    assert isinstance(message, HumanMessage)
+    assert message.text == make(tools=tools[1:2], tools_in="user", code_interpreter=True).last.text
+    call = f'{{"name": "{added}", "parameters": {{}}}}'
+    assert "unknown tool" not in str(transcript.branch().add_generated(transcript.codec.encode(call)))
+    transcript.rewind(before)
+    assert transcript.tools == (make(tools=tools[:1]).tools[0],)
+    assert "unknown tool" in str(transcript.add_generated([*transcript.codec.encode(call), EOT]))
+
+
+def test_added_tools_survive_being_written_down(
+    make: MakeTranscript, llama3_tokenizer: Any, tools: list[Any]
+) -> None:
+    transcript = make(tools=tools[:1])
+    transcript.add_tools(tools[1:2])
+    again = Transcript.from_state(llama3_tokenizer, json.loads(json.dumps(transcript.to_state())))
+    assert (again.ids, again.tools) == (transcript.ids, transcript.tools)
+    assert again.edited({1: None}).tools == transcript.tools[:1]
+
+
+def test_a_name_is_added_once(make: MakeTranscript, tools: list[Any]) -> None:
+    transcript = make(tools=tools[:1])
+    before = transcript.ids
+    with pytest.raises(ValueError, match="two tools are named"):
+        transcript.add_tools(tools[:1])
+    assert (transcript.ids, len(transcript.tools)) == (before, 1)
+    with pytest.raises(ValueError, match="knows no tools"):
+        make(family="3").add_tools(tools[:1])

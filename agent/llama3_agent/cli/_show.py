@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from .._run import Run
 from .._text import one_line, printable, shorten
-from ..events import CodeScan, Event, TextDelta, ToolCall, ToolCallDelta, ToolResult
+from ..events import CodeScan, ContextCompacted, Event, TextDelta, ToolCall, ToolCallDelta, ToolResult
 
 if TYPE_CHECKING:
     from llama3_tools import Verdict
@@ -47,6 +47,8 @@ class Screen:
                 self.verdict(event.verdict)
             case ToolResult():
                 self._result(event)
+            case ContextCompacted():
+                self.line(f"context: {event}", _YELLOW)
 
     def finish(self, run: Run, saved: Sequence[Path]) -> None:
         """Show what was saved, and why there is no answer, if there is none."""

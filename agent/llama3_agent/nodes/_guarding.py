@@ -1,7 +1,7 @@
 """The nodes in which guards and people decide what may pass."""
 
 # No "from __future__ import annotations" here: LangGraph looks at the real types of a node's parameters.
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import StreamWriter, interrupt
 
@@ -9,7 +9,7 @@ from .. import events
 from .._calls import allowed
 from .._judge import stopped
 from .._state import Held, State, new_turn
-from .._steps import settle, with_files
+from .._steps import settle
 from ..guards._watch import Findings, tell_results, unjudged, unread, withheld
 from ._kit import Kit
 
@@ -36,7 +36,7 @@ class Guarding:
                 )
             change = State(**{**new_turn(), "mark": conversation.transcript.position})
             text, names = state["question"], state.get("attached", [])
-            found = self._kit.watch.question(text, names, conversation.messages, writer, session.stop)
+            found = self._kit.watch.question(text, names, conversation.said, writer, session.stop)
             change["checks"] = found.to_state()
             if session.stop.is_set():
                 change |= stopped(self._kit.limits, out_of_time=session.out_of_time)
@@ -45,7 +45,7 @@ class Guarding:
             elif found.action == "ask":
                 change["held"] = Held(place="input", verdicts=found.to_state(), shown=0)
             else:
-                conversation.append(HumanMessage(with_files(text, names)))
+                self._kit.ask(conversation, state)
             return {**change, "log": conversation.write()}
 
     def guard_results(self, state: State, config: RunnableConfig, writer: StreamWriter) -> State:
@@ -119,7 +119,7 @@ class Guarding:
 
     def _admitted(self, state: State, config: RunnableConfig) -> State:
         with self._kit.conversation(state, config) as conversation:
-            conversation.append(HumanMessage(with_files(state["question"], state.get("attached", []))))
+            self._kit.ask(conversation, state)
             return State(log=conversation.write())
 
     def _handed_over(self, state: State, config: RunnableConfig, reason: str, writer: StreamWriter) -> State:

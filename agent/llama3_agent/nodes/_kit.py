@@ -2,22 +2,26 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.types import StreamWriter
 
 from llama3_prompts import Grammar, Transcript
 
 from .._approval import Approval
 from .._code import CodeRunner
-from .._conversation import Conversation
+from .._compaction import compact
+from .._conversation import Conversation, Log, offered
 from .._run import Usage
+from .._selection import Selection
 from .._sessions import Session, Sessions
 from .._state import Call, Limits, State
-from .._steps import Teller
+from .._steps import Teller, with_files
 from .._tools import CODE_INTERPRETER, ToolSet
 from .._tracing import chat_ended, chat_span
 from ..engine import Completion, Engine, Sampling
@@ -34,7 +38,8 @@ class Kit:
         code: The gate and the door to the sandbox.
         sessions: The living part of each thread.
         memory: Where LangGraph keeps the threads.
-        opening: Keywords of `Transcript` for a new conversation.
+        opening: Keywords of `Transcript` for a new conversation, custom tools apart.
+        selection: Which custom tools a conversation is offered.
         sampling: How tokens are chosen.
         limits: Where a run ends without an answer.
         watch: The guards.
@@ -42,6 +47,7 @@ class Kit:
         code_timeout: Seconds for one piece of code.
         output_limit: Characters of output that the model gets to read.
         constrain: Whether calls of custom tools are held to their grammar.
+        compact: Whether old parts of a conversation go where it nears the model's window.
     """
 
     engine: Engine
@@ -50,6 +56,7 @@ class Kit:
     sessions: Sessions
     memory: BaseCheckpointSaver[Any]
     opening: dict[str, Any]
+    selection: Selection
     sampling: Sampling
     limits: Limits
     watch: Watch
@@ -57,6 +64,7 @@ class Kit:
     code_timeout: float
     output_limit: int
     constrain: bool
+    compact: bool
 
     def session(self, config: RunnableConfig) -> Session:
         return self.sessions.open(str(config["configurable"]["thread_id"]))
@@ -67,16 +75,27 @@ class Kit:
         session, log = self.session(config), state.get("log", [])
         living, session.conversation = session.conversation, None
         if not log:
-            fresh = Transcript(self.engine.tokenizer, self.engine.family, **self.opening)
+            tools = self.selection.first(state.get("question", ""))
+            fresh = Transcript(self.engine.tokenizer, self.engine.family, tools=tools, **self.opening)
             living = Conversation(fresh, [])
         elif living is None or living.head != log[-1]["head"]:
-            living = Conversation.read(log, self.engine.tokenizer, self.opening["tools"])
+            living = self.read(log)
         yield living
         session.conversation = living
 
+    def read(self, log: Log) -> Conversation:
+        """The conversation that a log describes, with the live tools."""
+        return Conversation.read(log, self.engine.tokenizer, self.selection.known(offered(log)))
+
+    def ask(self, conversation: Conversation, state: State) -> None:
+        """Put the question into a conversation, behind the tools that it calls for beside those on offer."""
+        if more := self.selection.more(state["question"], conversation.transcript.tools):
+            conversation.add_tools(more)
+        conversation.append(HumanMessage(with_files(state["question"], state.get("attached", []))))
+
     def messages(self, state: State, config: RunnableConfig) -> list[BaseMessage]:
         with self.conversation(state, config) as conversation:
-            return list(conversation.messages)
+            return conversation.said
 
     def is_code(self, call: Call) -> bool:
         return call["name"] == CODE_INTERPRETER and self.sessions.has_sandbox
@@ -102,6 +121,34 @@ class Kit:
             )
             chat_ended(span, completion)
         return completion
+
+    def make_room(
+        self, conversation: Conversation, state: State, writer: StreamWriter, *, more: int = 0
+    ) -> State:
+        """Leave out old parts of a conversation where there is too little room for the next message.
+
+        Args:
+            conversation: Is changed.
+            state: The turn so far.
+            writer: Takes the event.
+            more: Tokens that are yet to be added.
+
+        Returns:
+            The change of state; nothing where nothing had to be done.
+        """
+        if not self.compact:
+            return State()
+        window = self.engine.context_length - len(conversation.transcript.codec.header("assistant")) - more
+        # A message may be as long as the window, but conversations are not cut down to nothing for that.
+        limit = window - min(self._room(state), self.engine.context_length // 4)
+        attached = set(state.get("attached", []))
+        files = [name for path in state.get("paths", []) if (name := Path(path).name) not in attached]
+        done = compact(conversation, state["mark"], limit=limit, window=window, files=files)
+        if done is None:
+            return State()
+        writer(done)
+        mark = state["mark"] + done.after - done.before
+        return State(mark=mark, compactions=[*state.get("compactions", []), asdict(done)])
 
     def _room(self, state: State) -> int:
         """Tokens that the next message may have."""

@@ -37,15 +37,17 @@ class Writing:
         """Let the model write one message, and find out what follows from it."""
         session = self._kit.session(config)
         with self._kit.conversation(state, config) as conversation:
+            room = self._kit.make_room(conversation, state, writer)
+            state = {**state, **room}
             try:
                 completion, found, shown = self._speak(conversation, session, state, writer)
             except (ContextOverflow, NotEnoughMemory) as error:
                 conversation.rewind(state["mark"])
-                return _outgrown(error) | State(log=conversation.write(), calls=[])
+                return room | _outgrown(error) | State(log=conversation.write(), calls=[])
             message = conversation.add_generated(completion.ids, usage_metadata(completion))
             codec, log = conversation.transcript.codec, conversation.write()
         turn_over = not completion.ids or codec.name(completion.ids[-1]) != "<|eom_id|>"
-        change = State(**new_message(), log=log, run=session.run, steps=state["steps"] + 1)
+        change = room | State(**new_message(), log=log, run=session.run, steps=state["steps"] + 1)
         change["usage"] = asdict(Usage(**state["usage"]).plus(completion))
         change.update(judge({**state, **change}, message, completion, self._kit.limits, turn_over=turn_over))
         if change.get("finish_reason") == "interrupted":
@@ -62,17 +64,24 @@ class Writing:
         """Have the answer again, as JSON. The conversation keeps it as it was said."""
         schema = state["schema"]
         assert schema is not None
+        asked = HumanMessage(request(schema))
         with self._kit.conversation(state, config) as conversation:
             transcript = conversation.transcript.branch()
-        transcript.append(HumanMessage(request(schema)))
+            transcript.append(asked)
+            more = transcript.position - conversation.transcript.position
+            change = self._kit.make_room(conversation, state, writer, more=more)
+            if change:
+                change["log"] = conversation.write()
+                transcript = conversation.transcript.branch()
+                transcript.append(asked)
         grammar = json_grammar(schema) if self._kit.constrain else None
         try:
             completion = self._kit.complete(transcript, self._kit.session(config), state, grammar)
         except (ContextOverflow, NotEnoughMemory) as error:
-            return _outgrown(error)
+            return change | _outgrown(error)
         text = "".join(p.text for p in transcript.codec.pieces(completion.ids) if not p.special)
         usage = asdict(Usage(**state["usage"]).plus(completion))
-        change = State(structured=text, steps=state["steps"] + 1, usage=usage)
+        change |= State(structured=text, steps=state["steps"] + 1, usage=usage)
         found = self._kit.watch.answer(text, transcript.messages, writer, self._kit.session(config).stop)
         change["checks"] = [*state["checks"], *found.to_state()]
         if found.action in ("block", "ask"):  # nobody is asked about what is not shown
@@ -88,7 +97,7 @@ class Writing:
     ) -> tuple[Completion, Findings, int]:
         """Let the model write; also what the guards say meanwhile, and how much text went out."""
         transcript = conversation.transcript
-        sluice = self._kit.watch.sluice(list(conversation.messages), writer, session.stop)
+        sluice = self._kit.watch.sluice(conversation.said, writer, session.stop)
         tell = Teller(transcript, sluice or writer, hold_text=self._kit.watch.holds_text)
         grammar = transcript.call_grammar() if self._kit.constrain else None
         completion = self._kit.complete(transcript, session, state, grammar, tell)
