@@ -46,8 +46,15 @@ Log = list[Segment]
 
 
 def extended(log: Log, written: Sequence[Log]) -> Log:
-    """The log with more segments at its end: LangGraph's reducer."""
-    return [*log, *(segment for segments in written for segment in segments)]
+    """The log with more segments at its end, less those of which nothing is left: LangGraph's reducer."""
+    log = list(log)
+    for segment in (one for segments in written for one in segments):
+        opening = segment["opening"]
+        while log and log[-1]["keep"] >= segment["keep"]:
+            opening = opening or log[-1]["opening"]
+            log.pop()
+        log.append({**segment, "opening": opening})
+    return log
 
 
 class Conversation:

@@ -1,9 +1,9 @@
 """Kill a program again and again while it answers, and look at what is left.
 
-python crashes.py FOLDER KILLS: in each round a child process answers one question on a thread kept in SQLite,
-and is killed at a random moment. The next child goes on where that one was cut off, until one comes to the
-end. Prints how many rounds, kills and unknown outcomes there were; ends with an error when something was lost
-or done twice.
+python crashes.py FOLDER KILLS: in each round a child process answers two questions on a thread kept in
+SQLite, and is killed at a random moment. The next child goes on where that one was cut off, until one
+comes to the end. In the second turn, the first has to make room. Prints how many rounds, kills and unknown outcomes
+there were; ends with an error when something was lost or done twice.
 
 The children are forked, so that a kill costs no more than what the child had done.
 """
@@ -28,6 +28,9 @@ from transformers import PreTrainedTokenizerFast
 from llama3_agent import Agent, Run, ScriptedLlama, tool_options
 
 STEPS = 6
+WINDOW = 6_000
+TALK = 400
+"""Words that fill so much of the window that there is no room for them beside all steps."""
 LONGEST = 0.6
 """Seconds after which a child is killed at the latest; about what an answer takes."""
 
@@ -54,6 +57,8 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 def reply(prompt: str) -> str:
     """What a deterministic model writes next: three calls at once, several times, then an answer."""
+    if "Order everything." not in prompt:
+        return "Well. " * TALK + "<|eot_id|>"
     step = prompt.count('{"item": "look') + 1
     if step > STEPS:
         return "All done.<|eot_id|>"
@@ -91,12 +96,15 @@ def answer(folder: Path, words: PreTrainedTokenizerFast) -> Run:
         return f"{item} is there"
 
     saver = SqliteSaver(sqlite3.connect(folder / "threads", check_same_thread=False))
-    llama = ScriptedLlama(words, (reply for _ in range(100)), context_length=100_000)
-    with Agent(llama, [order, look], sandbox=None, checkpointer=saver, max_steps=20) as agent:
-        run = agent.last("t")
-        if run is None:
-            return agent.run("Order everything.", thread="t")
-        return run if run.finish_reason == "answered" else agent.resume(thread="t")
+    llama = ScriptedLlama(words, (reply for _ in range(100)), context_length=WINDOW)
+    limits = {"max_steps": 20, "max_tokens": 3_000}
+    with Agent(llama, [order, look], sandbox=None, checkpointer=saver, **limits) as agent:
+        run = agent.last("t") or agent.run("Talk.", thread="t")
+        if run.finish_reason != "answered":
+            run = agent.resume(thread="t")
+        if "Order everything." not in [message.text for message in run.messages]:
+            run = agent.run("Order everything.", thread="t")
+        return run
 
 
 def child(folder: Path, words: PreTrainedTokenizerFast, pause: float | None) -> bool:
@@ -129,7 +137,8 @@ def check(folder: Path, whole: list[int]) -> int:
     saved = json.loads((folder / "outcome").read_text())
     assert saved["reason"] == "answered", saved
     kinds = [kind for kind, _ in saved["messages"]]
-    assert kinds == ["system", "human", *["ai", "tool", "tool", "tool"] * STEPS, "ai"], kinds
+    assert saved["messages"][1][1].startswith("2 earlier messages"), saved["messages"][1]
+    assert kinds == ["system", "system", "human", *["ai", "tool", "tool", "tool"] * STEPS, "ai"], kinds
     texts = [text for kind, text in saved["messages"] if kind == "tool"]
     begun = Counter((folder / "journal").read_text().splitlines())
     assert max(begun.values()) == 1, f"done twice: {begun.most_common(1)}"

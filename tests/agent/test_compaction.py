@@ -83,7 +83,7 @@ def make(make_agent: MakeAgent) -> Callable[..., Agent]:
 
 
 def test_old_results_go_first_and_the_oldest_of_them(make: Callable[..., Agent]) -> None:
-    agent = make(*islice(steady(700), 40))
+    agent = make(*islice(steady(700), 40), context_length=8_000)
     runs: list[Run] = []
     while not compacted(runs):
         runs += talk(agent, 1, first=len(runs))
@@ -273,6 +273,17 @@ def test_after_a_crash_in_the_middle_it_is_done_again_to_the_same_ids(
         assert (last.ids, last.compactions) == (again.ids, again.compactions)
         rest = talk(agent, 19 - crash, first=crash + 1)
     assert [run.ids for run in rest] == [run.ids for run in whole[crash + 1 :]]
+
+
+def test_a_thread_without_end_stays_small(make: Callable[..., Agent]) -> None:
+    agent = make(*islice(steady(), 240), checkpointer=InMemorySaver())
+    config = {"configurable": {"thread_id": "t"}}
+    sizes = []
+    for n in range(60):
+        run = talk(agent, 1, first=n)[-1]
+        sizes.append(sum(len(segment["ids"]) for segment in agent.graph.get_state(config).values["log"]))
+    assert max(sizes) < 1.5 * WINDOW
+    assert agent._kit.read(agent.graph.get_state(config).values["log"]).transcript.ids == run.ids
 
 
 def test_going_back_to_before_it(make: Callable[..., Agent]) -> None:

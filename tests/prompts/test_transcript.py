@@ -337,8 +337,11 @@ def test_edited_leaves_the_system_message(make: MakeTranscript) -> None:
         make().edited({0: None})
 
 
-def test_tools_can_be_added_without_a_change_to_what_is_there(make: MakeTranscript, tools: list[Any]) -> None:
-    transcript = make(tools=tools[:1], code_interpreter=True)
+@pytest.mark.parametrize("options", [{"code_interpreter": True}, {"family": "3.2"}, {"dialect": "tag"}])
+def test_tools_can_be_added_without_a_change_to_what_is_there(
+    make: MakeTranscript, tools: list[Any], options: dict[str, Any]
+) -> None:
+    transcript = make(tools=tools[:1], **options)
     transcript.append(HumanMessage("One?"))
     before, first = transcript.position, transcript.ids
     transcript.add_tools(tools[1:2])
@@ -346,7 +349,7 @@ def test_tools_can_be_added_without_a_change_to_what_is_there(make: MakeTranscri
     assert transcript.ids[:before] == first
     message = transcript.last
     assert isinstance(message, HumanMessage)
-    assert message.text == make(tools=tools[1:2], tools_in="user", code_interpreter=True).last.text
+    assert message.text == make(tools=tools[1:2], tools_in="user", **options).last.text
     call = f'{{"name": "{added}", "parameters": {{}}}}'
     assert "unknown tool" not in str(transcript.branch().add_generated(transcript.codec.encode(call)))
     transcript.rewind(before)

@@ -89,9 +89,10 @@ class Kit:
 
     def ask(self, conversation: Conversation, state: State) -> None:
         """Put the question into a conversation, behind the tools that it calls for beside those on offer."""
-        if more := self.selection.more(state["question"], conversation.transcript.tools):
+        question, offered_by_now = state["question"], conversation.transcript.tools
+        if state.get("log") and (more := self.selection.more(question, offered_by_now)):
             conversation.add_tools(more)
-        conversation.append(HumanMessage(with_files(state["question"], state.get("attached", []))))
+        conversation.append(HumanMessage(with_files(question, state.get("attached", []))))
 
     def messages(self, state: State, config: RunnableConfig) -> list[BaseMessage]:
         with self.conversation(state, config) as conversation:
