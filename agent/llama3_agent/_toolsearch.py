@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -45,6 +46,7 @@ class ToolSearch:
     def __init__(self, tools: Iterable[Tool]) -> None:
         self._lock = threading.Lock()
         self._index = sqlite3.connect(":memory:", check_same_thread=False)
+        weakref.finalize(self, self._index.close)
         try:
             self._index.execute(
                 "CREATE VIRTUAL TABLE tools USING fts5(tool UNINDEXED, name, description, arguments, "

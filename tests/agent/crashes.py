@@ -2,8 +2,8 @@
 
 python crashes.py FOLDER KILLS: in each round a child process answers two questions on a thread kept in
 SQLite, and is killed at a random moment. The next child goes on where that one was cut off, until one
-comes to the end. In the second turn, the first has to make room. Prints how many rounds, kills and unknown outcomes
-there were; ends with an error when something was lost or done twice.
+comes to the end. In the second turn, the first has to make room. Prints how many rounds, kills and unknown
+outcomes there were; ends with an error when something was lost or done twice.
 
 The children are forked, so that a kill costs no more than what the child had done.
 """
