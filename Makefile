@@ -23,6 +23,7 @@ demo: $(INSTALLED) ## ask the demonstration model about a real CSV; the plot goe
 
 test: export OMP_NUM_THREADS ?= 1
 test: $(INSTALLED) ## run the whole suite (ARGS="-k name" runs a part of it)
+	@scripts/postgres build/postgres || true
 	$(PYTHON_IN_VENV) -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: $(INSTALLED) ## check style, formatting and types

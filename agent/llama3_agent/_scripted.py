@@ -101,9 +101,7 @@ class ScriptedLlama:
         limit = min(sampling.max_tokens, self.context_length - len(prompt))
         spoken, finish = self._speak(reply, limit, on_token, cancel)
         with self._lock:
-            known = self._known.setdefault(tenant, [])
-            cached = max((reusable(sequence, prompt) for sequence in known), default=0)
-            known.append(prompt + spoken[:-1])
+            cached = self._remember(tenant, prompt, spoken)
             self._open.add((tenant, session))
             account = self._account(prompt, spoken, finish, cached, time.perf_counter() - started)
             # What a script says is certain.
@@ -161,6 +159,15 @@ class ScriptedLlama:
             if token in self.stop_ids:
                 return spoken, "stop"
         return spoken, "length"
+
+    def _remember(self, tenant: str, prompt: list[int], spoken: list[int]) -> int:
+        """Keep what has been computed, and return how much of the prompt was there before."""
+        known = self._known.get(tenant, [])
+        shared = [reusable(sequence, prompt) for sequence in known]
+        # What the new sequence begins with is kept in it: so a conversation counts once, however long it is.
+        apart = [sequence for sequence, size in zip(known, shared, strict=True) if size < len(sequence)]
+        self._known[tenant] = [*apart, prompt + spoken[:-1]]
+        return max(shared, default=0)
 
     def _account(
         self, prompt: list[int], spoken: list[int], finish: Finish, cached: int, seconds: float

@@ -1,38 +1,50 @@
 """Kill a program again and again while it answers, and look at what is left.
 
-python crashes.py FOLDER KILLS: in each round a child process answers two questions on a thread kept in
-SQLite, and is killed at a random moment. The next child goes on where that one was cut off, until one
-comes to the end. In the second turn, the first has to make room. Prints how many rounds, kills and unknown
-outcomes there were; ends with an error when something was lost or done twice.
+In each round a child process answers one question, on a thread kept in SQLite or PostgreSQL, and is killed
+(SIGKILL): at a random moment, or right before or after a random one of the checkpointer's writes. The next
+child goes on where that one was cut off, until one comes to the end. Then everything must be there, nothing
+may have been done twice, and the token ids must be those that a run which nobody kills has for the same
+results. Prints how many rounds, kills and unknown outcomes there were; ends with an error when something was
+lost or done twice.
 
 The children are forked, so that a kill costs no more than what the child had done.
 """
 
 from __future__ import annotations
 
+import argparse
+import datetime
+import functools
+import itertools
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
-import sys
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from llama3_agent import Agent, Run, ScriptedLlama, tool_options
 
+QUESTION = "Order everything."
 STEPS = 6
-WINDOW = 6_000
-TALK = 400
-"""Words that fill so much of the window that there is no room for them beside all steps."""
 LONGEST = 0.6
 """Seconds after which a child is killed at the latest; about what an answer takes."""
+WRITES = 40
+"""About as often does a checkpointer write during an answer."""
+TODAY = datetime.date(2026, 1, 1)
 
 SPECIALS = (
     "begin_of_text",
@@ -43,6 +55,50 @@ SPECIALS = (
     "eot_id",
     "python_tag",
 )
+
+Saver = BaseCheckpointSaver[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a thread is kept, and what is written beside it.
+
+    Attributes:
+        folder: For the journal of what was done and the outcome, and for SQLite's file.
+        url: A PostgreSQL database instead of that file.
+        history: Questions that were answered before.
+        ask: Whether orders wait for a yes.
+    """
+
+    folder: Path
+    url: str | None
+    history: int
+    ask: bool
+
+    @contextmanager
+    def saver(self) -> Iterator[Saver]:
+        if self.url is None:
+            with closing(sqlite3.connect(self.folder / "threads", check_same_thread=False)) as connection:
+                yield SqliteSaver(connection)
+        else:
+            from langgraph.checkpoint.postgres import PostgresSaver
+
+            with PostgresSaver.from_conn_string(self.url) as saver:
+                saver.setup()
+                yield saver
+
+    def note(self, line: str) -> None:
+        with (self.folder / "journal").open("a") as file:
+            file.write(line + "\n")
+
+    @property
+    def thread(self) -> str:
+        """Its name: in a file that is copied always the same one, in a database never."""
+        return "t" if self.url is None else str(self.folder)
+
+    @property
+    def outcome(self) -> Path:
+        return self.folder / "outcome"
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
@@ -57,9 +113,9 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 def reply(prompt: str) -> str:
     """What a deterministic model writes next: three calls at once, several times, then an answer."""
-    if "Order everything." not in prompt:
-        return "Well. " * TALK + "<|eot_id|>"
     step = prompt.count('{"item": "look') + 1
+    if QUESTION not in prompt:
+        return "Noted.<|eot_id|>"
     if step > STEPS:
         return "All done.<|eot_id|>"
     calls = [{"name": "order", "parameters": {"item": f"thing {step}{half}"}} for half in "ab"]
@@ -67,12 +123,8 @@ def reply(prompt: str) -> str:
     return "; ".join(map(json.dumps, calls)) + "<|eot_id|>"
 
 
-def answer(folder: Path, words: PreTrainedTokenizerFast) -> Run:
-    """Answer the question of the thread, or go on answering it."""
-
-    def note(line: str) -> None:
-        with (folder / "journal").open("a") as file:
-            file.write(line + "\n")
+def tools(place: Place, told: dict[str, str] | None) -> list[Callable[[str], str]]:
+    """The tools; with ``told``, they do nothing and say what is in there."""
 
     def order(item: str) -> str:
         """Order something, which is not to be done twice.
@@ -80,9 +132,11 @@ def answer(folder: Path, words: PreTrainedTokenizerFast) -> Run:
         Args:
             item: What.
         """
-        note(f"begin {item}")
+        if told is not None:
+            return told[item]
+        place.note(f"begin {item}")
         time.sleep(random.uniform(0, 0.02))
-        note(f"end {item}")
+        place.note(f"end {item}")
         return f"ordered {item}"
 
     @tool_options(repeatable=True)
@@ -92,34 +146,93 @@ def answer(folder: Path, words: PreTrainedTokenizerFast) -> Run:
         Args:
             item: What.
         """
+        if told is not None:
+            return told[item]
         time.sleep(random.uniform(0, 0.02))
         return f"{item} is there"
 
-    saver = SqliteSaver(sqlite3.connect(folder / "threads", check_same_thread=False))
-    llama = ScriptedLlama(words, (reply for _ in range(100)), context_length=WINDOW)
-    limits = {"max_steps": 20, "max_tokens": 3_000}
-    with Agent(llama, [order, look], sandbox=None, checkpointer=saver, **limits) as agent:
-        run = agent.last("t") or agent.run("Talk.", thread="t")
-        if run.finish_reason != "answered":
-            run = agent.resume(thread="t")
-        if "Order everything." not in [message.text for message in run.messages]:
-            run = agent.run("Order everything.", thread="t")
-        return run
+    return [order, look]
 
 
-def child(folder: Path, words: PreTrainedTokenizerFast, pause: float | None) -> bool:
-    """Answer in a process of its own, killed after a pause; whether it came to the end."""
+def agent(place: Place, words: PreTrainedTokenizerFast, saver: Saver, told: dict[str, str] | None) -> Agent:
+    """The program that is killed."""
+    return Agent(
+        ScriptedLlama(words, itertools.repeat(reply), context_length=200_000),
+        tools(place, told),
+        sandbox=None,
+        checkpointer=saver,
+        max_steps=20,
+        approve={"order": "ask"} if place.ask else None,
+        today=TODAY,
+    )
+
+
+def chat(place: Place, words: PreTrainedTokenizerFast) -> None:
+    """Fill the thread with what was said before."""
+    with place.saver() as saver, agent(place, words, saver, None) as one:
+        for number in range(place.history):
+            one.run(f"This is number {number}.", thread=place.thread)
+
+
+def answer(
+    place: Place,
+    words: PreTrainedTokenizerFast,
+    told: dict[str, str] | None = None,
+    deadly: Callable[[Saver], None] | None = None,
+) -> None:
+    """Answer the question of the thread, or go on answering it, and write down what came of it."""
+    thread = place.thread
+    with place.saver() as saver, agent(place, words, saver, told) as one:
+        if deadly:
+            deadly(saver)
+        run = one.last(thread)
+        if run is None or QUESTION not in [message.text for message in run.messages]:
+            run = one.run(QUESTION, thread=thread)
+        elif run.finish_reason != "answered":
+            run = one.resume(thread=thread)
+        while run.waiting:
+            run = one.resume(thread=thread)
+    place.outcome.write_text(json.dumps(saved(run)))
+
+
+def saved(run: Run) -> dict[str, Any]:
+    """What is looked at of a run."""
+    return {
+        "reason": run.finish_reason,
+        "ids": run.ids,
+        "messages": [[message.type, str(message.content)] for message in run.messages],
+    }
+
+
+def beside_a_write(saver: Saver, *, number: int, before: bool) -> None:
+    """Have a checkpointer end its process right before or after one of its writes."""
+    writes = itertools.count()
+
+    def deadly(write: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(write)
+        def wrapped(*args: Any, **options: Any) -> Any:
+            last = next(writes) == number
+            if last and before:
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = write(*args, **options)
+            if last:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        return wrapped
+
+    # A class of their own would have to be told which of the two checkpointers it extends.
+    for name in ("put", "put_writes"):
+        setattr(saver, name, deadly(getattr(saver, name)))
+
+
+def child(work: Callable[[], None], pause: float | None = None) -> bool:
+    """Do work in a process of its own, killed after a pause; whether it came to the end."""
     process = os.fork()
     if process == 0:
         status = 1
         try:
-            run = answer(folder, words)
-            saved = {
-                "reason": run.finish_reason,
-                "ids": run.ids,
-                "messages": [[message.type, str(message.content)] for message in run.messages],
-            }
-            (folder / "outcome").write_text(json.dumps(saved))
+            work()
             status = 0
         except Exception:  # noqa: BLE001 - a forked child must end here, whatever happens
             traceback.print_exc()
@@ -132,45 +245,77 @@ def child(folder: Path, words: PreTrainedTokenizerFast, pause: float | None) -> 
     return code == 0
 
 
-def check(folder: Path, whole: list[int]) -> int:
-    """See that nothing was lost or done twice; return how many outcomes the model was told to be unknown."""
-    saved = json.loads((folder / "outcome").read_text())
-    assert saved["reason"] == "answered", saved
-    kinds = [kind for kind, _ in saved["messages"]]
-    assert saved["messages"][1][1].startswith("2 earlier messages"), saved["messages"][1]
-    assert kinds == ["system", "system", "human", *["ai", "tool", "tool", "tool"] * STEPS, "ai"], kinds
-    texts = [text for kind, text in saved["messages"] if kind == "tool"]
-    begun = Counter((folder / "journal").read_text().splitlines())
+def check(place: Place) -> dict[str, str]:
+    """See that nothing was lost or done twice; return what the model was told of each call."""
+    outcome = json.loads(place.outcome.read_text())
+    assert outcome["reason"] == "answered", outcome
+    kinds = [kind for kind, _ in outcome["messages"]]
+    before = ["system", *["human", "ai"] * place.history]
+    assert kinds == [*before, "human", *["ai", "tool", "tool", "tool"] * STEPS, "ai"], kinds
+    texts = [text for kind, text in outcome["messages"] if kind == "tool"]
+    begun = Counter((place.folder / "journal").read_text().splitlines())
     assert max(begun.values()) == 1, f"done twice: {begun.most_common(1)}"
-    unknown = 0
+    told: dict[str, str] = {}
     for step in range(1, STEPS + 1):
         for half, text in zip("ab", texts[3 * step - 3 :], strict=False):
+            told[f"thing {step}{half}"] = text
             if text == f"ordered thing {step}{half}":
                 assert begun[f"end thing {step}{half}"] == 1
             else:
                 assert "not known whether it took effect" in text, text
-                unknown += 1
+        told[f"look {step}"] = texts[3 * step - 1]
         assert texts[3 * step - 1] == f"look {step} is there", "a call that may be repeated was not"
-    assert unknown or saved["ids"] == whole, "the ids differ from those of an answer in one go"
-    return unknown
+    return told
 
 
-def main(folder: Path, kills: int) -> None:
+def attempt(place: Place, words: PreTrainedTokenizerFast) -> bool:
+    """Have one child answer, to be killed one way or the other; whether it came to the end before."""
+    if random.random() < 0.5:
+        return child(functools.partial(answer, place, words), random.uniform(0, LONGEST))
+    fate = functools.partial(beside_a_write, number=random.randrange(WRITES), before=random.random() < 0.5)
+    return child(functools.partial(answer, place, words, deadly=fate))
+
+
+def new_place(name: str, options: argparse.Namespace) -> Place:
+    """A thread that has its history behind it and the question before it."""
+    folder = options.folder / name
+    if options.history:
+        shutil.copytree(options.folder / "seed", folder)
+    else:
+        folder.mkdir()
+    return Place(folder, options.url, options.history, options.ask)
+
+
+def main() -> None:
     """Do rounds until there were enough kills."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("kills", type=int)
+    parser.add_argument("--url", help="a PostgreSQL database; else SQLite files in the folder")
+    parser.add_argument("--history", type=int, default=0, help="questions answered before; SQLite only")
+    parser.add_argument("--ask", action="store_true", help="each order waits for a yes")
+    options = parser.parse_args()
+    if options.url and options.history:
+        parser.error("--history copies SQLite's file, so it cannot go with --url")
     words = tokenizer()
-    (folder / "whole").mkdir()
-    assert child(folder / "whole", words, None)
-    whole = json.loads((folder / "whole" / "outcome").read_text())["ids"]
+    if options.history:
+        (options.folder / "seed").mkdir()
+        seed = Place(options.folder / "seed", None, options.history, options.ask)
+        assert child(functools.partial(chat, seed, words))
     done = rounds = unknown = 0
-    while done < kills:
+    while done < options.kills:
         rounds += 1
-        place = folder / str(rounds)
-        place.mkdir()
-        while not child(place, words, random.uniform(0, LONGEST) if done < kills else None):
+        killed, whole = new_place(f"killed-{rounds}", options), new_place(f"whole-{rounds}", options)
+        while done < options.kills and not attempt(killed, words):
             done += 1
-        unknown += check(place, whole)
+        assert child(functools.partial(answer, killed, words))
+        told = check(killed)
+        unknown += sum("not known" in text for text in told.values())
+        assert child(functools.partial(answer, whole, words, told))
+        ids = [json.loads(place.outcome.read_text())["ids"] for place in (killed, whole)]
+        assert ids[0] == ids[1], "the ids differ from those of an answer in one go"
     print(json.dumps({"rounds": rounds, "kills": done, "unknown": unknown}))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -27,10 +28,14 @@ def call(name: str, *items: str) -> str:
     return "; ".join(calls) + "<|eot_id|>"
 
 
-def test_killed_again_and_again(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, SCRIPT, tmp_path, "12"], capture_output=True, text=True)
+@pytest.mark.parametrize(
+    "options", [(), ("--ask",), ("--history", "40")], ids=["plain", "approval", "long thread"]
+)
+def test_killed_again_and_again(tmp_path: Path, options: tuple[str, ...]) -> None:
+    kills = os.environ.get("LLAMA3_AGENT_KILLS", "6")
+    done = subprocess.run([sys.executable, SCRIPT, tmp_path, kills, *options], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["kills"] == 12
+    assert json.loads(done.stdout)["kills"] == int(kills)
 
 
 class Crash(BaseException):

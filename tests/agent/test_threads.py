@@ -108,3 +108,18 @@ def test_an_error_in_a_turn_leaves_the_thread_usable(make_agent: MakeAgent) -> N
     run = agent.run("Third?", thread="t")
     assert run.output == "two"
     assert "Second?" not in str(run.messages)
+
+
+@pytest.mark.parametrize("saver", [None, InMemorySaver()], ids=["own memory", "checkpoints"])
+def test_back_to_an_earlier_moment(make_agent: MakeAgent, saver: InMemorySaver | None) -> None:
+    agent = make_agent(say("Lima."), say("Cloudy."), say("Oslo."), sandbox=None, checkpointer=saver)
+    first = agent.run("A town?", thread="t")
+    agent.run("Its weather?", thread="t")
+    history = agent.graph.get_state_history({"configurable": {"thread_id": "t"}})
+    ends = [point for point in history if not point.next]
+    agent.graph.update_state(ends[1].config, None)
+    run = agent.run("Another?", thread="t")
+    assert [str(message.text) for message in run.messages[1:]] == ["A town?", "Lima.", "Another?", "Oslo."]
+    assert run.ids[: len(first.ids)] == first.ids
+    # What is common is cropped out of the cache; the last token of an answer has never been computed.
+    assert run.usage.cached_tokens == len(first.ids) - 1

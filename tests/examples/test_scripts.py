@@ -97,6 +97,14 @@ def test_mcp_tools(run_example: RunExample) -> None:
     assert "22" in shown.splitlines()[-1]
 
 
+def test_structured_output(run_example: RunExample) -> None:
+    words, value, things, wrong = run_example("structured_output.py").stdout.splitlines()
+    assert words == "It is sunny in Lima, at 22 degrees."
+    assert value == "Weather(city='Lima', sky='sunny', degrees=22)"
+    assert things == "['sunglasses', 'hat', 'water']"
+    assert wrong.startswith("error - the answer could not be put into the form asked for: degrees: 220")
+
+
 def test_three_ways(run_example: RunExample) -> None:
     ways = [
         line.partition(":")[0] for line in run_example("three_ways.py").stdout.splitlines() if ":" in line

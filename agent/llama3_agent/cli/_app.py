@@ -82,12 +82,28 @@ def chat(
         str | None,
         typer.Option("--thread", "-t", help="Keep the conversation under this name, or go on with it."),
     ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            "--store",
+            envvar="LLAMA3_AGENT_THREADS",
+            help="Where --thread keeps it: a file, or a PostgreSQL database as postgresql://USER@HOST/NAME.",
+        ),
+    ] = None,
 ) -> None:
     """Talk to the code interpreter; /help lists commands, Ctrl-C stops an answer, Ctrl-D ends the chat."""
     from ._chat import chat as talk
 
     with clean_exit():
-        talk(files=file or [], model=model, out=out, max_steps=max_steps, ask=ask, thread=thread)
+        talk(
+            files=file or [],
+            model=model,
+            out=out,
+            max_steps=max_steps,
+            ask=ask,
+            thread=thread,
+            store=store,
+        )
 
 
 @app.command()

@@ -16,8 +16,9 @@ from .._text import one_line
 from ..errors import InputError, NothingToResume
 from ._ask import decisions
 from ._run import MOST_BYTES, save, watch
-from ._setup import default_store, open_agent
+from ._setup import open_agent
 from ._show import Screen, terminal
+from ._store import default_store
 
 if TYPE_CHECKING:
     from .._agent import Agent
@@ -31,12 +32,19 @@ HELP = """\
 
 
 def chat(
-    *, files: Sequence[Path], model: str, out: Path, max_steps: int, ask: bool, thread: str | None
+    *,
+    files: Sequence[Path],
+    model: str,
+    out: Path,
+    max_steps: int,
+    ask: bool,
+    thread: str | None,
+    store: str | None,
 ) -> None:
     """Talk until the user leaves."""
     checked_files(files, most_bytes=MOST_BYTES)
-    store = default_store() if thread else None
-    with open_agent(model, max_steps=max_steps, ask=ask, store=store) as agent:
+    kept = (store or default_store()) if thread else None
+    with open_agent(model, max_steps=max_steps, ask=ask, store=kept) as agent:
         Chat(agent, terminal(), out=out, files=files, thread=thread).talk()
 
 

@@ -53,12 +53,16 @@ def complain(text: str) -> None:
 
 
 def _expected() -> tuple[type[Exception], ...]:
+    import sqlite3
+
     from llama3_tools import GateUnavailable, SandboxError
 
     from ..engine import EngineError
     from ..errors import AgentError
 
-    return (AgentError, EngineError, SandboxError, GateUnavailable, OSError)
+    # What keeps the threads: a file that is none of SQLite's, a database out of reach.
+    stores = [sqlite3.Error, *([sys.modules["psycopg"].Error] if "psycopg" in sys.modules else [])]
+    return (AgentError, EngineError, SandboxError, GateUnavailable, OSError, *stores)
 
 
 def _code_of(error: Exception) -> int:

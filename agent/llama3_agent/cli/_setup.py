@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from langgraph.checkpoint.base import BaseCheckpointSaver
-
     from .._agent import Agent
     from .._tools import Tool
     from ..engine import Engine
@@ -28,21 +25,20 @@ def load_engine(model: str) -> Engine:
 
 
 @contextmanager
-def open_agent(
-    model: str, *, max_steps: int, ask: bool = False, store: Path | None = None
-) -> Iterator[Agent]:
+def open_agent(model: str, *, max_steps: int, ask: bool = False, store: str | None = None) -> Iterator[Agent]:
     """The agent behind the commands: a local sandbox, and web search when there is a key for it.
 
     Args:
         model: What `Llama` takes.
         max_steps: Times that the model may write for a question.
         ask: Whether every call waits for a decision.
-        store: A file that keeps the threads; None to keep none.
+        store: What keeps the threads, see `threads_in`; None to keep none.
     """
     from .._agent import Agent
+    from ._store import threads_in
 
     with ExitStack() as stack:
-        saver = stack.enter_context(_threads_in(store)) if store else None
+        saver = stack.enter_context(threads_in(store)) if store else None
         agent = Agent(
             load_engine(model),
             _web_tools(),
@@ -51,29 +47,6 @@ def open_agent(
             checkpointer=saver,
         )
         yield stack.enter_context(agent)
-
-
-def default_store() -> Path:
-    """Where threads with a name are kept: ``LLAMA3_AGENT_THREADS``, else in the folder for state."""
-    if named := os.environ.get("LLAMA3_AGENT_THREADS", "").strip():
-        return Path(named).expanduser()
-    state = os.environ.get("XDG_STATE_HOME", "").strip() or "~/.local/state"
-    return Path(state).expanduser() / "llama3-agent" / "threads.sqlite"
-
-
-@contextmanager
-def _threads_in(path: Path) -> Iterator[BaseCheckpointSaver[Any]]:
-    """Threads in a SQLite file, which nobody else can read."""
-    import sqlite3
-
-    from langgraph.checkpoint.sqlite import SqliteSaver
-
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.touch(mode=0o600)
-    with closing(sqlite3.connect(path, check_same_thread=False)) as connection:
-        # With a write-ahead log, this loses nothing when the program is killed.
-        connection.execute("PRAGMA synchronous=NORMAL")
-        yield SqliteSaver(connection)
 
 
 @contextmanager
