@@ -42,6 +42,9 @@ QUESTION = "Order everything."
 STEPS = 6
 LONGEST = 0.6
 """Seconds after which a child is killed at the latest; about what an answer takes."""
+TALK = 400
+WINDOW = 6_000
+"""So many words fill so much of the window that there is no room for them beside all steps."""
 WRITES = 40
 """About as often does a checkpointer write during an answer."""
 TODAY = datetime.date(2026, 1, 1)
@@ -68,12 +71,14 @@ class Place:
         url: A PostgreSQL database instead of that file.
         history: Questions that were answered before.
         ask: Whether orders wait for a yes.
+        compact: Whether the window is small, and talk before the question has to make room for the answer.
     """
 
     folder: Path
     url: str | None
     history: int
     ask: bool
+    compact: bool
 
     @contextmanager
     def saver(self) -> Iterator[Saver]:
@@ -115,7 +120,7 @@ def reply(prompt: str) -> str:
     """What a deterministic model writes next: three calls at once, several times, then an answer."""
     step = prompt.count('{"item": "look') + 1
     if QUESTION not in prompt:
-        return "Noted.<|eot_id|>"
+        return ("Well. " * TALK if "Talk." in prompt else "Noted.") + "<|eot_id|>"
     if step > STEPS:
         return "All done.<|eot_id|>"
     calls = [{"name": "order", "parameters": {"item": f"thing {step}{half}"}} for half in "ab"]
@@ -157,11 +162,12 @@ def tools(place: Place, told: dict[str, str] | None) -> list[Callable[[str], str
 def agent(place: Place, words: PreTrainedTokenizerFast, saver: Saver, told: dict[str, str] | None) -> Agent:
     """The program that is killed."""
     return Agent(
-        ScriptedLlama(words, itertools.repeat(reply), context_length=200_000),
+        ScriptedLlama(words, itertools.repeat(reply), context_length=WINDOW if place.compact else 200_000),
         tools(place, told),
         sandbox=None,
         checkpointer=saver,
         max_steps=20,
+        max_tokens=3_000,
         approve={"order": "ask"} if place.ask else None,
         today=TODAY,
     )
@@ -186,10 +192,12 @@ def answer(
         if deadly:
             deadly(saver)
         run = one.last(thread)
+        if run is None and place.compact:
+            run = one.run("Talk.", thread=thread)
+        elif run is not None and run.finish_reason != "answered":
+            run = one.resume(thread=thread)
         if run is None or QUESTION not in [message.text for message in run.messages]:
             run = one.run(QUESTION, thread=thread)
-        elif run.finish_reason != "answered":
-            run = one.resume(thread=thread)
         while run.waiting:
             run = one.resume(thread=thread)
     place.outcome.write_text(json.dumps(saved(run)))
@@ -251,6 +259,9 @@ def check(place: Place) -> dict[str, str]:
     assert outcome["reason"] == "answered", outcome
     kinds = [kind for kind, _ in outcome["messages"]]
     before = ["system", *["human", "ai"] * place.history]
+    if place.compact:
+        before.append("system")
+        assert outcome["messages"][1][1].startswith("2 earlier messages"), outcome["messages"][1]
     assert kinds == [*before, "human", *["ai", "tool", "tool", "tool"] * STEPS, "ai"], kinds
     texts = [text for kind, text in outcome["messages"] if kind == "tool"]
     begun = Counter((place.folder / "journal").read_text().splitlines())
@@ -283,7 +294,7 @@ def new_place(name: str, options: argparse.Namespace) -> Place:
         shutil.copytree(options.folder / "seed", folder)
     else:
         folder.mkdir()
-    return Place(folder, options.url, options.history, options.ask)
+    return Place(folder, options.url, options.history, options.ask, options.compact)
 
 
 def main() -> None:
@@ -294,13 +305,14 @@ def main() -> None:
     parser.add_argument("--url", help="a PostgreSQL database; else SQLite files in the folder")
     parser.add_argument("--history", type=int, default=0, help="questions answered before; SQLite only")
     parser.add_argument("--ask", action="store_true", help="each order waits for a yes")
+    parser.add_argument("--compact", action="store_true", help="what was said before has to make room")
     options = parser.parse_args()
-    if options.url and options.history:
-        parser.error("--history copies SQLite's file, so it cannot go with --url")
+    if options.history and (options.url or options.compact):
+        parser.error("--history copies SQLite's file and needs a large window: not with --url or --compact")
     words = tokenizer()
     if options.history:
         (options.folder / "seed").mkdir()
-        seed = Place(options.folder / "seed", None, options.history, options.ask)
+        seed = Place(options.folder / "seed", None, options.history, options.ask, False)
         assert child(functools.partial(chat, seed, words))
     done = rounds = unknown = 0
     while done < options.kills:

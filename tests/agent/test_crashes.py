@@ -29,7 +29,9 @@ def call(name: str, *items: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "options", [(), ("--ask",), ("--history", "40")], ids=["plain", "approval", "long thread"]
+    "options",
+    [(), ("--ask",), ("--history", "40"), ("--compact",)],
+    ids=["plain", "approval", "long thread", "full window"],
 )
 def test_killed_again_and_again(tmp_path: Path, options: tuple[str, ...]) -> None:
     kills = os.environ.get("LLAMA3_AGENT_KILLS", "6")
