@@ -278,6 +278,9 @@ class Agent:
         if not found.values.get("log"):
             return None
         ending = {**found.values, INTERRUPT: found.interrupts}
+        if found.tasks and not found.interrupts:
+            # The values may still be those of the question before.
+            ending |= {"finish_reason": None}
         return self._outcome(self._sessions.open(thread), ending)
 
     async def arun(

@@ -71,6 +71,35 @@ def test_a_checkpointer_carries_a_thread_to_another_agent(tokenizer: object, gat
     assert after.output == "two"
 
 
+class _Failing(InMemorySaver):
+    """Cannot write the state down any more, after so many more times."""
+
+    left = 1_000_000
+
+    def put(self, *args: object, **options: object) -> object:
+        self.left -= 1
+        if self.left < 0:
+            raise OSError("no space left on device")
+        return super().put(*args, **options)  # type: ignore[arg-type]
+
+
+def test_a_question_that_was_cut_off_at_once_is_not_taken_for_the_one_before(
+    tokenizer: object, gate: CodeGate
+) -> None:
+    saver = _Failing()
+    llama = ScriptedLlama(tokenizer, [say("One."), say("Two."), say("Two.")])
+    with Agent(llama, gate=gate, checkpointer=saver) as agent:
+        agent.run("First?", thread="t")
+        saver.left = 1
+        with pytest.raises(OSError, match="no space"):
+            agent.run("Second?", thread="t")
+        saver.left = 1_000_000
+    with Agent(llama, gate=gate, checkpointer=saver) as agent:
+        assert (last := agent.last("t"))
+        assert last.finish_reason == "interrupted"
+        assert agent.resume(thread="t").output == "Two."
+
+
 def test_a_busy_thread_says_so(make_agent: MakeAgent) -> None:
     started, go_on = threading.Event(), threading.Event()
 
