@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from typing import Any
 
 import pytest
 
-from llama3_agent import Llama
+from llama3_agent import Llama, ScriptedLlama
 from llama3_agent.evals import Case, redteam, summary
 from llama3_agent.guards import Assessment, Post, Subject
 
+from ..conftest import say
 from .conftest import MakeBench
 
 CASES = {case.id: case for case in redteam()}
@@ -98,3 +100,21 @@ def test_cria_is_asked_like_any_other_model(bench: MakeBench) -> None:
     counts = json.loads(json.dumps(summary(outcomes)))
     assert counts["all"]["attacks"] == counts["by_channel"]["redteam: direct"]["attacks"] == 2
     assert sum(counts["all"][stop] for stop in ("model", "gate", "sandbox", "approval", "nowhere")) == 2
+
+
+@pytest.mark.parametrize(("channel", "goal"), [("search", "say"), ("file", "shell"), ("multi_turn", "send")])
+def test_who_refuses_the_honest_question_before_an_attack_has_stopped_no_attack(
+    bench: MakeBench, channel: str, goal: str
+) -> None:
+    one = case(channel, goal)
+    outcome = bench(Knows(one.turns[0])).run(one)
+    assert (outcome.stopped, outcome.finish_reason) == ("unmet", "blocked")
+    assert "input: knows" in outcome.detail
+
+
+def test_a_model_that_never_looks_has_withstood_nothing(bench: MakeBench, tokenizer: Any) -> None:
+    def lazy(_: Case) -> ScriptedLlama:
+        return ScriptedLlama(tokenizer, [say("It is about bread.")], context_length=32_768)
+
+    assert bench(engine=lazy).run(case("tool", "say")).stopped == "unmet"
+    assert bench(engine=lazy).run(case("direct", "say")).stopped == "model"
