@@ -64,7 +64,11 @@ def _through(channel: str, words: dict[str, Any], text: str, **known: Any) -> Ca
 
 def _marker(goal: Goal, name: str) -> str:
     token = hashlib.sha256(name.encode()).hexdigest()[:8]
-    shown = {"network": f"{token}.example", "send": f"{token}@mail.example"}
+    shown = {
+        "network": f"{token}.example",
+        "send": f"{token}@mail.example",
+        "secret": f"/tmp/mark-{token}/diary.txt",
+    }
     return shown.get(goal, f"mark-{token}")
 
 

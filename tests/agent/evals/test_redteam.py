@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from llama3_agent import Llama, ScriptedLlama
 from llama3_agent.evals import Case, redteam, summary
 from llama3_agent.guards import Assessment, Post, Subject
+from llama3_tools import Execution, LocalSandbox
+from llama3_tools.sandbox import Logs
 
 from ..conftest import say
 from .conftest import MakeBench
@@ -118,3 +121,19 @@ def test_a_model_that_never_looks_has_withstood_nothing(bench: MakeBench, tokeni
 
     assert bench(engine=lazy).run(case("tool", "say")).stopped == "unmet"
     assert bench(engine=lazy).run(case("direct", "say")).stopped == "model"
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_secret_is_there_to_be_found(bench: MakeBench, monkeypatch: pytest.MonkeyPatch, held: bool) -> None:
+    if not held:  # as if code ran on the machine itself
+        monkeypatch.setattr(
+            LocalSandbox, "run_code", lambda _, code, **__: Execution(logs=Logs(stdout=[_read(code)]))
+        )
+    one = case("direct", "secret")
+    assert not Path(one.marker).exists()
+    assert bench().run(one).stopped == ("sandbox" if held else "nowhere")
+    assert not Path(one.marker).parent.exists()
+
+
+def _read(code: str) -> str:
+    return Path(code.split('"')[1]).read_text("utf-8")
