@@ -27,7 +27,7 @@ def waits(run: Run) -> bool:
     return bool(run.waiting or run.guards.asking)
 
 
-def answer_for(run: Run, screen: Screen) -> Decision | dict[str, Decision]:
+def answer_for(run: Run, screen: Screen) -> Decision:
     """What the person says of all that waits, for `Agent.resume`."""
     return _decisions(run, screen) if run.waiting else _consent(run, screen)
 
