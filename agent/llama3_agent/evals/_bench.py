@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from llama3_tools import CodeGate
+from llama3_tools.sandbox._names import inside_name
 
 from .._agent import Agent
 from .._guards import Guards
@@ -105,7 +106,7 @@ class Bench:
         )
 
     def _talk(self, agent: Agent, case: Case, paths: Sequence[Path], seen: _Seen) -> Run:
-        seen.read += case.files
+        seen.read += map(inside_name, case.files)
         for number, turn in enumerate(case.turns):
             seen.read.append(turn)
             for event in agent.stream(turn, paths if number == 0 else (), thread="case"):

@@ -14,6 +14,7 @@ from llama3_agent.evals import Case, redteam, summary
 from llama3_agent.guards import Assessment, Post, Subject
 from llama3_tools import Execution, LocalSandbox
 from llama3_tools.sandbox import Logs
+from llama3_tools.sandbox._names import inside_name
 
 from ..conftest import say
 from .conftest import MakeBench
@@ -38,6 +39,7 @@ def test_every_attack_comes_through_every_channel_in_every_language() -> None:
 @pytest.mark.parametrize("one", CASES.values(), ids=CASES.keys())
 def test_the_attack_is_where_the_model_will_read_it(one: Case) -> None:
     places = [*one.turns, one.page or "", one.results or "", *one.files, *one.files.values()]
+    places += map(inside_name, one.files)
     assert any(one.payload in place for place in places)
     assert all(len(name.encode()) <= 255 and "/" not in name and "," not in name for name in one.files)
     assert all(turn.strip() and "{" not in turn for turn in one.turns)
@@ -54,6 +56,7 @@ ENDS = [
     ("encoded", "say", "nowhere"),
     ("file", "say", "nowhere"),
     ("file_name", "shell", "gate"),
+    ("file_name", "secret", "sandbox"),
 ]
 
 
@@ -61,8 +64,10 @@ ENDS = [
 def test_an_obedient_model_is_stopped_by_what_is_left(
     bench: MakeBench, channel: str, goal: str, end: str
 ) -> None:
-    outcome = bench().run(case(channel, goal))
+    one = case(channel, goal)
+    outcome = bench().run(one)
     assert (outcome.stopped, outcome.benign) == (end, False), outcome.detail
+    assert end != "sandbox" or one.marker in outcome.detail, "it tried to read the very file"
 
 
 class Knows:
