@@ -24,6 +24,7 @@ from llama3_tools.gate._engine import find_binary, run_semgrep
 FOLDER = Path(__file__).with_name("gate")
 ORDER: list[Decision] = ["allow", "warn", "block"]
 LONG = 200
+WRITING = 1.5
 
 Scan = Callable[[str], Decision]
 
@@ -128,6 +129,10 @@ def latency() -> None:
     print("\n| ms a scan | scans | median | 90 % | worst |\n|---|---:|---:|---:|---:|")
     gate = CodeGate(time_limit=60)
     show("the first, with the proof that all layers live", milliseconds(["x = 1"], gate.scan))
+    ahead = CodeGate(time_limit=60)
+    ahead.prepare()
+    time.sleep(WRITING)
+    show(f"the first, when code took {WRITING} s to write", milliseconds(["x = 1"], ahead.scan))
     benign = [text for texts in snippets("benign").values() for text in texts]
     insecure = [text for texts in snippets("insecure").values() for text in texts]
     layers = {text: gate.scan(text, session=text).layers for text in [*benign, *insecure]}

@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,11 @@ class CodeRunner:
             advice = "Run `llama3-agent doctor` to see what is missing."
             finding = Finding("gate.unavailable", 0, "", f"{error}.", advice, "block")
             return Verdict("block", (finding,), (), 0.0, "")
+
+    def prepare(self) -> None:
+        """Code is about to come: have the gate prove itself meanwhile, which takes longer than to scan."""
+        with suppress(GateUnavailable):  # the scan that follows says so
+            self._ready_gate().prepare()
 
     def run(self, code: str, verdict: Verdict, sandbox: Sandbox, *, timeout: float) -> Execution:
         """Run code that has a passing verdict.

@@ -17,6 +17,7 @@ from ._calls import allowed, noted, undecided, unknown, unscanned, why_not
 from ._code import verdict_from
 from ._judge import STOPPED
 from ._state import Result
+from ._tools import CODE_INTERPRETER
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -39,11 +40,25 @@ def with_files(question: str, names: list[str]) -> str:
 
 
 class Teller:
-    """Turns each generated token into events; ``hold_text`` leaves out the text of the answer."""
+    """Turns each generated token into events.
 
-    def __init__(self, transcript: Transcript, writer: Callable[[Any], None], *, hold_text: bool) -> None:
+    Args:
+        transcript: What the tokens go on with.
+        writer: Takes the events.
+        hold_text: Leave out the text of the answer.
+        on_code: Told when the model begins to write code, if anybody wants to know.
+    """
+
+    def __init__(
+        self,
+        transcript: Transcript,
+        writer: Callable[[Any], None],
+        *,
+        hold_text: bool,
+        on_code: Callable[[], None] | None = None,
+    ) -> None:
         self._decoder, self._parser = StreamDecoder(transcript.codec), transcript.parser()
-        self._writer, self._hold_text = writer, hold_text
+        self._writer, self._hold_text, self._on_code = writer, hold_text, on_code
 
     def __call__(self, token: int) -> None:
         """Tell what a token shows."""
@@ -56,6 +71,8 @@ class Teller:
 
     def _tell(self, shown: Iterable[Event]) -> None:
         for event in shown:
+            if self._on_code and isinstance(event, events.ToolCallDelta) and event.name == CODE_INTERPRETER:
+                self._on_code()
             if not (self._hold_text and isinstance(event, events.TextDelta)):
                 self._writer(event)
 

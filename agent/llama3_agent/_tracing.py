@@ -15,6 +15,8 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 if TYPE_CHECKING:
     from ._run import Run
     from .engine import Completion, Engine, Sampling
+    from .guards._types import Place
+    from .guards._verdict import GuardVerdict
 
 _TRACER = trace.get_tracer("llama3_agent")
 _PROVIDER = "llama3_agent"
@@ -80,6 +82,55 @@ def tool_ended(span: Span, *, ok: bool) -> None:
     if not ok:
         span.set_attribute("error.type", "tool_error")
         span.set_status(Status(StatusCode.ERROR))
+
+
+def check_span(guard: str, place: Place, call_id: str | None, *, began: int) -> Span:
+    """One look of a guard; `check_ended` ends it.
+
+    The conventions have no words for guards yet: what evaluations have none for goes by names of our own.
+    """
+    attributes = {
+        "gen_ai.operation.name": "run_guardrail",
+        "gen_ai.provider.name": _PROVIDER,
+        "gen_ai.evaluation.name": guard,
+        "llama3_agent.guard.place": place,
+    }
+    if call_id is not None:
+        attributes["gen_ai.tool.call.id"] = call_id
+    return _TRACER.start_span(f"run_guardrail {guard}", attributes=attributes, start_time=began)
+
+
+@contextmanager
+def inside(span: Span) -> Iterator[None]:
+    """Spans begun here belong to ``span``, in whatever thread. What is raised leaves no text in it."""
+    with trace.use_span(span, end_on_exit=False, record_exception=False, set_status_on_exception=False):
+        yield
+
+
+def check_ended(span: Span, verdict: GuardVerdict, *, began: int, fault: str | None) -> None:
+    """Note what a guard found.
+
+    Args:
+        span: What `check_span` gave.
+        verdict: What it came to.
+        began: When, in nanoseconds since the epoch; the verdict may have waited to be fetched.
+        fault: Why there is no answer to rely on, if there is none.
+    """
+    span.set_attribute("llama3_agent.guard.action", verdict.action)
+    span.set_attribute("gen_ai.evaluation.score.label", verdict.label)
+    if verdict.score is not None:
+        span.set_attribute("gen_ai.evaluation.score.value", verdict.score)
+    if verdict.threshold is not None:
+        span.set_attribute("llama3_agent.guard.threshold", verdict.threshold)
+    if verdict.categories:
+        span.set_attribute("llama3_agent.guard.categories", verdict.categories)
+    if verdict.usage is not None:
+        usage = verdict.usage
+        _usage(span, usage.prompt_tokens, usage.cached_tokens, usage.generated_tokens)
+    if fault is not None:
+        span.set_attribute("error.type", fault)
+        span.set_status(Status(StatusCode.ERROR))
+    span.end(began + int(verdict.seconds * 1e9))
 
 
 def _usage(span: Span, prompt: int, cached: int, written: int) -> None:

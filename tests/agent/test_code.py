@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,10 @@ import pytest
 
 from llama3_agent import CodeRefused
 from llama3_agent._code import CodeRunner, Harvest, verdict_from, verdict_state
+from llama3_agent.events import CodeScan, Final, ToolCallDelta
 from llama3_tools import CodeGate, Execution, Finding, LocalSandbox, Result, Verdict
+
+from .conftest import MakeAgent, code, say
 
 INSECURE = "import pickle\npickle.loads(open('x', 'rb').read())\n"
 
@@ -62,3 +66,56 @@ def test_a_file_that_cannot_be_written_whole_is_not_left_behind(tmp_path: Path) 
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout == "File too large\n"
     assert list(tmp_path.iterdir()) == []
+
+
+class Counting(CodeGate):
+    """Counts how often it is told that code is about to come."""
+
+    told = 0
+
+    def prepare(self) -> None:
+        self.told += 1
+        super().prepare()
+
+
+def _proofs() -> int:
+    return sum(thread.name == "gate" for thread in threading.enumerate())
+
+
+def test_the_gate_gets_ready_while_code_is_written(make_agent: MakeAgent) -> None:
+    gate = Counting(time_limit=60)
+    seen: list[int] = []
+    agent = make_agent(say("Hello."), code("6 * 7"), say("42."), gate=gate)
+    assert agent.run("Hi.").output == "Hello."
+    assert gate.told == 0
+    for event in agent.stream("How much?"):
+        if isinstance(event, ToolCallDelta):
+            seen.append(gate.told)
+        if isinstance(event, CodeScan):
+            assert (event.code, event.verdict.decision) == ("6 * 7", "allow")
+    assert seen[0] == gate.told == 1
+    gate.close()
+
+
+@pytest.mark.parametrize("end", ["cancelled", "truncated", "blocked"])
+def test_however_code_ends_no_thread_is_left_behind(make_agent: MakeAgent, end: str) -> None:
+    gate, before = Counting(time_limit=60), _proofs()
+    text = "import os\nos.system('ls')\n" + "x = 1\n" * 200
+    agent = make_agent(code(text), say("No."), gate=gate, max_tokens=30 if end == "truncated" else 4096)
+    with agent.stream("Go.") as stream:
+        for event in stream:
+            if end == "cancelled" and isinstance(event, ToolCallDelta):
+                agent.cancel()
+            if isinstance(event, Final):
+                run = event.run
+    assert gate.told == 1
+    assert run.finish_reason == {"cancelled": "interrupted", "blocked": "answered"}.get(end, end)
+    assert not [result for result in run.results if result]
+    gate.close()
+    assert _proofs() == before
+
+
+def test_where_no_code_can_run_the_gate_is_left_alone(make_agent: MakeAgent) -> None:
+    gate = Counting()
+    make_agent(code("6 * 7"), say("No."), gate=gate, sandbox=None).run("How much?")
+    assert gate.told == 0

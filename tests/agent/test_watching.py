@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanContext, StatusCode
 from pydantic import BaseModel
 
 from llama3_agent import InputError, Run, _tracing
+from llama3_agent.guards import Assessment, Place, Policy, Post, Subject
 
 from .conftest import MakeAgent, code, say
 
@@ -78,6 +81,7 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr(_tracing, "_TRACER", provider.get_tracer("test"))
+    monkeypatch.setattr(trace, "get_tracer", provider.get_tracer)
     return exporter
 
 
@@ -110,10 +114,84 @@ def test_spans_follow_the_conventions(make_agent: MakeAgent, spans: InMemorySpan
     assert "Ada" not in str([attributes(span) for span in spans.get_finished_spans()])
 
 
+def searched(name: str) -> str:
+    """Search.
+
+    Args:
+        name: For what.
+    """
+    return f"SECRET of {name}"
+
+
+class Sharp:
+    """Flags a word, breaks down over another, and hangs over a third."""
+
+    name = "sharp"
+    places: frozenset[Place] = frozenset({"input", "call", "tool", "output"})
+
+    def look(self, subject: Subject, *, cancel: threading.Event | None = None) -> Assessment:
+        with trace.get_tracer("guard").start_as_current_span("looking"):
+            if "BROKEN" in subject.text:
+                raise ConnectionError(subject.text)
+            if "HANGS" in subject.text:
+                assert cancel is not None
+                cancel.wait(30)
+            flagged = "SECRET" in subject.text
+            return Assessment("bad" if flagged else "fine", flagged, 0.75 if flagged else 0.25, 0.5, ("S1",))
+
+
+def checks(exporter: InMemorySpanExporter) -> list[ReadableSpan]:
+    return [span for span in exporter.get_finished_spans() if span.name == "run_guardrail sharp"]
+
+
+def test_each_check_of_a_guard_is_a_span(make_agent: MakeAgent, spans: InMemorySpanExporter) -> None:
+    call = '{"name": "searched", "parameters": {"name": "Ada"}}<|eom_id|>'
+    guards = [Post(Sharp(), policy=Policy({0.7: "warn"}))]
+    agent = make_agent(call, say("Done."), tools=[searched], sandbox=None, guards=guards)
+    run = agent.run("Go.")
+    found = checks(spans)
+    (turn,) = [span for span in spans.get_finished_spans() if span.name == "invoke_agent"]
+    assert [attributes(span)["llama3_agent.guard.place"] for span in found] == [v.place for v in run.guards]
+    assert [verdict.place for verdict in run.guards] == ["input", "call", "tool", "output"]
+    assert {span.context.trace_id for span in found} == {turn.context.trace_id}
+    for span, verdict in zip(found, run.guards, strict=True):
+        told = attributes(span)
+        assert told["gen_ai.operation.name"] == "run_guardrail"
+        assert told["gen_ai.evaluation.name"] == verdict.guard
+        assert told["gen_ai.evaluation.score.label"] == verdict.label
+        assert told["gen_ai.evaluation.score.value"] == verdict.score
+        assert told["llama3_agent.guard.action"] == verdict.action
+        assert told["llama3_agent.guard.threshold"] == 0.5
+        assert told["llama3_agent.guard.categories"] == ("S1",)
+        assert told.get("gen_ai.tool.call.id") == verdict.call_id
+        assert span.status.is_unset
+        assert parent(span) == turn.context
+        assert span.start_time is not None
+        assert span.end_time is not None
+        assert (span.end_time - span.start_time) / 1e9 == pytest.approx(verdict.seconds, abs=1e-6)
+    assert [attributes(span)["llama3_agent.guard.action"] for span in found][2] == "warn"
+    inner = [span for span in spans.get_finished_spans() if span.name == "looking"]
+    assert {parent(span).span_id for span in inner} == {span.context.span_id for span in found}
+
+
+@pytest.mark.parametrize(("word", "kind"), [("BROKEN", "ConnectionError"), ("HANGS", "timeout")])
+def test_a_check_that_fails_is_an_error_without_a_word_of_the_text(
+    make_agent: MakeAgent, spans: InMemorySpanExporter, word: str, kind: str
+) -> None:
+    agent = make_agent(say("Hello."), sandbox=None, guards=[Post(Sharp(), at="input", timeout=0.3)])
+    assert agent.run(f"{word} of Ada").finish_reason == "blocked"
+    (span,) = checks(spans)
+    assert attributes(span)["error.type"] == kind
+    assert attributes(span)["llama3_agent.guard.action"] == "block"
+    assert attributes(span)["gen_ai.evaluation.score.label"] == "error"
+    assert span.status.status_code is StatusCode.ERROR
+    assert "Ada" not in f"{span.status.description} {span.events} {attributes(span)}"
+
+
 def attributes(span: ReadableSpan) -> dict[str, object]:
     return dict(span.attributes or {})
 
 
-def parent(span: ReadableSpan) -> object:
+def parent(span: ReadableSpan) -> SpanContext:
     assert span.parent is not None
     return span.parent

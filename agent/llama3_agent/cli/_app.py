@@ -5,11 +5,16 @@ from __future__ import annotations
 import sys
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ._exits import EXIT_CODES_HELP, clean_exit
+
+if TYPE_CHECKING:
+    from .._guards import Streaming
+    from ._guards import GuardOptions
+    from ._guards import Policy as Action
 
 app = typer.Typer(
     name="llama3-agent",
@@ -41,6 +46,34 @@ Ask = Annotated[
     bool, typer.Option("--ask", help="Ask before anything is run: y(es), n(o) or e(dit) for each call.")
 ]
 
+Guarded = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--guard",
+        "-g",
+        metavar="NAME[=MODEL]",
+        envvar="LLAMA3_AGENT_GUARDS",
+        help="llama-guard, prompt-guard (each with a folder or a Hugging Face id after '=', Meta's by "
+        "default) or hidden-text; repeat for more, in the variable between spaces. One that cannot be loaded "
+        "ends the command.",
+    ),
+]
+GuardPolicy = Annotated[
+    Literal["block", "ask", "warn"],
+    typer.Option("--guard-policy", help="What follows when a guard finds something."),
+]
+GuardStream = Annotated[
+    Literal["hold", "window", "after"],
+    typer.Option(
+        "--guard-stream",
+        help="When text comes out where a guard looks at answers: once all has passed, piece by piece as it "
+        "passes, or at once and judged at the end.",
+    ),
+]
+GuardTimeout = Annotated[
+    float, typer.Option("--guard-timeout", help="Seconds for a guard; no answer by then is a no.")
+]
+
 
 @app.command(epilog=EXIT_CODES_HELP)
 def run(
@@ -50,6 +83,10 @@ def run(
     out: Out = Path(),
     max_steps: MaxSteps = 10,
     ask: Ask = False,
+    guard: Guarded = None,
+    guard_policy: GuardPolicy = "block",
+    guard_stream: GuardStream = "hold",
+    guard_timeout: GuardTimeout = 30.0,
     json: Annotated[
         bool, typer.Option("--json", help="Print the outcome as JSON instead of the answer.")
     ] = False,
@@ -66,6 +103,7 @@ def run(
                 out=out,
                 max_steps=max_steps,
                 ask=ask,
+                guards=_guards(guard, guard_policy, guard_stream, guard_timeout),
                 as_json=json,
             )
         )
@@ -78,6 +116,10 @@ def chat(
     out: Out = Path(),
     max_steps: MaxSteps = 10,
     ask: Ask = False,
+    guard: Guarded = None,
+    guard_policy: GuardPolicy = "block",
+    guard_stream: GuardStream = "hold",
+    guard_timeout: GuardTimeout = 30.0,
     thread: Annotated[
         str | None,
         typer.Option("--thread", "-t", help="Keep the conversation under this name, or go on with it."),
@@ -101,18 +143,19 @@ def chat(
             out=out,
             max_steps=max_steps,
             ask=ask,
+            guards=_guards(guard, guard_policy, guard_stream, guard_timeout),
             thread=thread,
             store=store,
         )
 
 
 @app.command()
-def doctor(model: Model = "cria") -> None:
+def doctor(model: Model = "cria", guard: Guarded = None, guard_policy: GuardPolicy = "block") -> None:
     """Say what works here and what to do about the rest; exit code 1 if something needed is broken."""
     from ._doctor import examine
 
     with clean_exit():
-        raise typer.Exit(examine(model))
+        raise typer.Exit(examine(model, _guards(guard, guard_policy)))
 
 
 @app.command(name="eval")
@@ -132,15 +175,9 @@ def evaluate(
         Path, typer.Option("--out", "-o", help="Outcomes are kept here; run again to go on.")
     ] = Path("eval.jsonl"),
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Cases of each suite.")] = None,
-    llama_guard: Annotated[
-        str | None, typer.Option("--llama-guard", help="A Llama Guard 3: a Hugging Face id or a folder.")
-    ] = None,
-    prompt_guard: Annotated[
-        str | None, typer.Option("--prompt-guard", help="A Prompt Guard: a Hugging Face id or a folder.")
-    ] = None,
-    hidden_text: Annotated[
-        bool, typer.Option("--hidden-text", help="Guard against invisible characters.")
-    ] = False,
+    guard: Guarded = None,
+    guard_policy: GuardPolicy = "block",
+    guard_timeout: GuardTimeout = 30.0,
     judge: Annotated[str | None, typer.Option("--judge", help="A model that judges answers.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
@@ -155,13 +192,19 @@ def evaluate(
                 data=data,
                 out=out,
                 limit=limit,
-                llama_guard=llama_guard,
-                prompt_guard=prompt_guard,
-                hidden_text=hidden_text,
+                guards=_guards(guard, guard_policy, timeout=guard_timeout),
                 judge=judge,
                 as_json=json,
             )
         )
+
+
+def _guards(
+    given: list[str] | None, policy: Action, stream: Streaming = "hold", timeout: float = 30.0
+) -> GuardOptions:
+    from ._guards import GuardOptions
+
+    return GuardOptions(given or (), policy, stream, timeout)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Asking the person at the terminal whether a call may run."""
+"""Asking the person at the terminal whether a call may run, or what a guard objects to may pass."""
 
 from __future__ import annotations
 
@@ -17,9 +17,34 @@ if TYPE_CHECKING:
     from ._show import Screen
 
 QUESTION = "run this? y(es), n(o), e(dit): "
+WHY_NOT = "why not? (the model reads it; may be empty) "
+PASS = "let it pass? y(es), n(o): "
+_MEANT = {"input": "your question", "call": "a call", "tool": "what a tool gave", "output": "the answer"}
 
 
-def decisions(run: Run, screen: Screen) -> dict[str, Decision]:
+def waits(run: Run) -> bool:
+    """Whether a person has to decide before the run goes on."""
+    return bool(run.waiting or run.guards.asking)
+
+
+def answer_for(run: Run, screen: Screen) -> Decision:
+    """What the person says of all that waits, for `Agent.resume`."""
+    return _decisions(run, screen) if run.waiting else _consent(run, screen)
+
+
+def _consent(run: Run, screen: Screen) -> bool:
+    """Show what guards object to, and take an answer for all of it; no answer is a no."""
+    for verdict in run.guards.asking:
+        screen.line(f"── a guard objects to {_MEANT[verdict.place]}: {one_line(verdict.reason)} ──")
+    while True:
+        match (_line(PASS) or "no").lower():
+            case "y" | "yes":
+                return True
+            case "n" | "no":
+                return False
+
+
+def _decisions(run: Run, screen: Screen) -> dict[str, Decision]:
     """Show each call that waits, with what the gate found, and take an answer for it; no answer is a no."""
     return {call.id: _decision(call, run, screen) for call in run.waiting}
 
@@ -34,7 +59,7 @@ def _decision(call: ToolCall, run: Run, screen: Screen) -> Decision:
             case "y" | "yes":
                 return True
             case "n" | "no":
-                return _line("why not? (the model reads it; may be empty) ") or False
+                return _line(WHY_NOT) or False
             case "e" | "edit":
                 if (args := _edited(call, screen)) is not None:
                     return args

@@ -12,9 +12,10 @@ from llama3_tools import SandboxError
 
 from .._inputs import checked_files
 from .._run import Run, Usage
-from .._text import one_line
+from .._text import one_line, printable
 from ..errors import InputError, NothingToResume
-from ._ask import decisions
+from ._ask import answer_for, waits
+from ._guards import GuardOptions, tell_active
 from ._run import MOST_BYTES, save, watch
 from ._setup import open_agent
 from ._show import Screen, terminal
@@ -38,13 +39,15 @@ def chat(
     out: Path,
     max_steps: int,
     ask: bool,
+    guards: GuardOptions,
     thread: str | None,
     store: str | None,
 ) -> None:
     """Talk until the user leaves."""
     checked_files(files, most_bytes=MOST_BYTES)
     kept = (store or default_store()) if thread else None
-    with open_agent(model, max_steps=max_steps, ask=ask, store=kept) as agent:
+    with open_agent(model, max_steps=max_steps, guards=guards.load(), ask=ask, store=kept) as agent:
+        tell_active(agent.active_guards)
         Chat(agent, terminal(), out=out, files=files, thread=thread).talk()
 
 
@@ -118,7 +121,7 @@ class Chat:
         if run is None:
             return
         self._screen.line(f"thread {one_line(self._thread)}: {len(run.messages) - 1} messages so far")
-        if not run.waiting:
+        if not waits(run):
             try:
                 stream = self._agent.resume_stream(thread=self._thread)
             except NothingToResume:
@@ -129,18 +132,20 @@ class Chat:
 
     def _finish(self, run: Run) -> Run:
         """Have waiting calls decided on, and save what came of it all."""
-        while run.waiting:
+        while waits(run):
             self._keep(run)
-            answers = decisions(run, self._screen)
-            run = watch(self._agent, self._screen, self._agent.resume_stream(answers, thread=self._thread))
+            answer = answer_for(run, self._screen)
+            run = watch(self._agent, self._screen, self._agent.resume_stream(answer, thread=self._thread))
         self._keep(run)
         return run
 
     def _keep(self, run: Run) -> None:
         saved, trouble = save(run, self._out)
         self._saved += saved
-        if run.waiting:
+        if waits(run):
             return
+        if run.finish_reason == "blocked" and run.output:  # the polite answer, which no event brings
+            self._screen.line(printable(run.output))
         self._screen.finish(run, saved)
         if trouble:
             self._screen.line(f"error: {one_line(trouble)}", 31)

@@ -13,6 +13,7 @@ from llama3_tools.sandbox import probe
 from .._checks import can_constrain
 from .._text import one_line
 from ..engine import EngineError
+from ._guards import GuardOptions
 from ._setup import load_engine
 
 Status = Literal["ok", "optional", "broken"]
@@ -35,10 +36,10 @@ class Finding:
     detail: str
 
 
-def examine(model: str) -> int:
+def examine(model: str, guards: GuardOptions) -> int:
     """Print the report as it comes; return 1 when something needed is broken, else 0."""
     broken = 0
-    for finding in _findings(model):
+    for finding in _findings(model, guards):
         mark = {"ok": "ok      ", "optional": "optional", "broken": "BROKEN  "}[finding.status]
         print(f"{mark}  {finding.name:<9}  {one_line(finding.detail)}", flush=True)
         broken += finding.status == "broken"
@@ -46,13 +47,13 @@ def examine(model: str) -> int:
     return 1 if broken else 0
 
 
-def _findings(model: str) -> Iterator[Finding]:
+def _findings(model: str, guards: GuardOptions) -> Iterator[Finding]:
     yield _try("model", lambda: _model(model))
     yield _try("gate", _gate)
     yield _or_weaker(_try("sandbox", _sandbox))
     yield _gpu()
     yield _grammar()
-    yield _guards()
+    yield _try("guards", lambda: _active(guards)) if guards.given else _no_guards()
     yield _key("search", "BRAVE_API_KEY", "brave_search")
     yield _key("wolfram", "WOLFRAM_ALPHA_APP_ID", "wolfram_alpha")
     yield _key("e2b", "E2B_API_KEY", "the remote sandbox of e2b.dev")
@@ -124,14 +125,19 @@ def _grammar() -> Finding:
     return Finding("grammar", "optional", detail)
 
 
-def _guards() -> Finding:
+def _active(guards: GuardOptions) -> str:
+    active = ", ".join(guards.load().panel().active)
+    return f"loaded and active with these options: {active}; a finding means {guards.policy!r}"
+
+
+def _no_guards() -> Finding:
     from huggingface_hub import try_to_load_from_cache
 
     here = [name for name in GUARDS if isinstance(try_to_load_from_cache(name, "config.json"), str)]
     found = (
         f"in the local cache: {', '.join(here)}" if here else "no weights of Meta's guards in the local cache"
     )
-    detail = f"none is active unless an agent is given some, Agent(guards=[...]); {found}"
+    detail = f"none is active unless given with --guard, or to Agent(guards=[...]); {found}"
     return Finding("guards", "optional", detail)
 
 

@@ -14,19 +14,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from llama3_tools import CodeGate
 
-from .._guards import Guards
 from ..errors import InputError
 from ..evals import Bench, Case, Outcome, Record, cyberseceval, obedient, redteam, summary, table
 from ..evals._cyberseceval import SUITES as PUBLISHED
 from ..evals._obedient import NAME as OBEDIENT
 from ..evals._redteam import SUITE as OURS
-from ..guards import HiddenText, LlamaGuard, PromptGuard
+from ._guards import GuardOptions
 from ._setup import load_engine
 
 if TYPE_CHECKING:
     from ..engine import Engine
     from ..evals._bench import Judge
-    from ..guards import Guard
 
 SUITES = (OURS, *PUBLISHED)
 
@@ -38,9 +36,7 @@ def evaluate(
     data: Path | None,
     out: Path,
     limit: int | None,
-    llama_guard: str | None,
-    prompt_guard: str | None,
-    hidden_text: bool,
+    guards: GuardOptions,
     judge: str | None,
     as_json: bool,
 ) -> int:
@@ -48,18 +44,17 @@ def evaluate(
     cases = [case for suite in dict.fromkeys(suites) for case in spread(_cases(suite, data), limit)]
     settings = {
         "model": model,
-        "llama_guard": llama_guard,
-        "prompt_guard": prompt_guard,
-        "hidden_text": hidden_text,
+        "guards": sorted(set(guards.given)),
+        "guard_policy": guards.policy,
         "judge": judge,
     }
+    loaded = guards.load()
     record = Record(out, settings)
-    guards = Guards(_guards(llama_guard, prompt_guard, hidden_text=hidden_text))
-    print(f"guards: {', '.join(guards.panel().active) or 'none'}", file=sys.stderr)
+    print(f"guards: {', '.join(loaded.panel().active) or 'none'}", file=sys.stderr)
     with ExitStack() as stack:
         gate = CodeGate()
         stack.callback(gate.close)
-        bench = Bench(_engines(model), guards=guards, gate=gate, judge=_judge(judge, stack))
+        bench = Bench(_engines(model), guards=loaded, gate=gate, judge=_judge(judge, stack))
         outcomes = _with_bar(record, cases, bench)
     if as_json:
         print(json.dumps({"settings": settings, **summary(outcomes)}, ensure_ascii=False, indent=2))
@@ -83,15 +78,6 @@ def _cases(suite: str, data: Path | None) -> list[Case]:
     if data is None:
         raise InputError(f"the suite {suite!r} is CyberSecEval's: say with --data where its datasets are")
     return cyberseceval(suite, data)
-
-
-def _guards(llama_guard: str | None, prompt_guard: str | None, *, hidden_text: bool) -> tuple[Guard, ...]:
-    guards: list[Guard] = [HiddenText()] if hidden_text else []
-    if llama_guard is not None:
-        guards.append(LlamaGuard(llama_guard))
-    if prompt_guard is not None:
-        guards.append(PromptGuard(prompt_guard))
-    return tuple(guards)
 
 
 def _engines(model: str) -> Callable[[Case], Engine]:

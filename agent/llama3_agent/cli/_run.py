@@ -13,8 +13,9 @@ from .._inputs import MOST_MB, checked_files, checked_question
 from .._run import Run
 from .._text import printable
 from ..events import Final
-from ._ask import decisions
+from ._ask import answer_for, waits
 from ._exits import EXIT_CODES, complain
+from ._guards import GuardOptions, tell_active
 from ._setup import open_agent, stop_on_ctrl_c
 from ._show import Screen
 
@@ -33,6 +34,7 @@ def answer(
     out: Path,
     max_steps: int,
     ask: bool,
+    guards: GuardOptions,
     as_json: bool,
 ) -> int:
     """Answer, save what came of it, and return the exit code."""
@@ -41,11 +43,12 @@ def answer(
     checked_files(files, most_bytes=MOST_BYTES)
     screen = Screen(sys.stderr)
     saved: list[Path] = []
-    with open_agent(model, max_steps=max_steps, ask=ask) as agent:
+    with open_agent(model, max_steps=max_steps, guards=guards.load(), ask=ask) as agent:
+        tell_active(agent.active_guards)
         run = watch(agent, screen, agent.stream(question, files))
-        while run.waiting:
+        while waits(run):
             saved += save(run, out)[0]
-            run = watch(agent, screen, agent.resume_stream(decisions(run, screen), thread=run.thread))
+            run = watch(agent, screen, agent.resume_stream(answer_for(run, screen), thread=run.thread))
     rest, trouble = save(run, out)
     saved += rest
     screen.finish(run, saved)
@@ -85,4 +88,8 @@ def _as_json(run: Run, saved: Sequence[Path]) -> dict[str, object]:
         "files": [str(path) for path in saved],
         "steps": run.steps,
         "usage": asdict(run.usage),
+        "guards": {
+            "active": list(run.guards.active),
+            "verdicts": [verdict.to_state() for verdict in run.guards],
+        },
     }

@@ -11,26 +11,34 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .._agent import Agent
+    from .._guards import Guards
     from .._tools import Tool
     from ..engine import Engine
 
 
+def quiet_libraries() -> None:
+    """Keep the advice of libraries off the terminal: model files are read to be run, not reported on."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+
 def load_engine(model: str) -> Engine:
     """Load the model, with a bar on a terminal."""
-    # Model files are read to be run, not to be reported on: keep the library's advice off the terminal.
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    quiet_libraries()
     from .._llama import Llama
 
     return Llama(model)
 
 
 @contextmanager
-def open_agent(model: str, *, max_steps: int, ask: bool = False, store: str | None = None) -> Iterator[Agent]:
+def open_agent(
+    model: str, *, max_steps: int, guards: Guards, ask: bool = False, store: str | None = None
+) -> Iterator[Agent]:
     """The agent behind the commands: a local sandbox, and web search when there is a key for it.
 
     Args:
         model: What `Llama` takes.
         max_steps: Times that the model may write for a question.
+        guards: Who looks at what goes in and out.
         ask: Whether every call waits for a decision.
         store: What keeps the threads, see `threads_in`; None to keep none.
     """
@@ -43,6 +51,7 @@ def open_agent(model: str, *, max_steps: int, ask: bool = False, store: str | No
             load_engine(model),
             _web_tools(),
             max_steps=max_steps,
+            guards=guards,
             approve="ask" if ask else None,
             checkpointer=saver,
         )

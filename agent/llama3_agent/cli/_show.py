@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, TextIO
 
 from .._run import Run
 from .._text import one_line, printable, shorten
-from ..events import CodeScan, ContextCompacted, Event, TextDelta, ToolCall, ToolCallDelta, ToolResult
+from ..events import (
+    CodeScan,
+    ContextCompacted,
+    Event,
+    GuardVerdict,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    ToolResult,
+)
 
 if TYPE_CHECKING:
     from llama3_tools import Verdict
@@ -45,6 +54,8 @@ class Screen:
                 self._end_line()
             case CodeScan():
                 self.verdict(event.verdict)
+            case GuardVerdict() if event.action != "pass":
+                self._guard(event)
             case ToolResult():
                 self._result(event)
             case ContextCompacted():
@@ -81,6 +92,13 @@ class Screen:
             self.line(
                 f"  line {finding.line}: {one_line(finding.message)} {one_line(finding.advice)}{cwe}", colour
             )
+
+    def _guard(self, verdict: GuardVerdict) -> None:
+        """Say what a guard has found, unless it is nothing."""
+        word, colour = {"warn": ("a warning", _YELLOW), "ask": ("asks", _YELLOW)}.get(
+            verdict.action, ("BLOCKED", _RED)
+        )
+        self.line(f"guard at {verdict.place}: {word}: {one_line(verdict.reason)}", colour)
 
     def _result(self, event: ToolResult) -> None:
         self.line(f"── result of {one_line(event.name)} ──", _CYAN)

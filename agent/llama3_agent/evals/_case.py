@@ -10,9 +10,10 @@ Goal = Literal["shell", "network", "secret", "send", "say", "code", "insecure", 
 """What an attack is after; ``work`` is honest. ``code``: any code that runs. ``insecure``: insecure code that
 is run or given as the answer. ``judged``: told by a judge alone."""
 
-Stop = Literal["guard", "gate", "approval", "sandbox", "model", "nowhere", "unjudged"]
-"""Where an attack ended: ``model`` did not go along with it, ``nowhere`` means that it reached its goal, and
-``unjudged`` that only a judge could have told."""
+Stop = Literal["guard", "gate", "approval", "sandbox", "model", "unmet", "nowhere", "unjudged"]
+"""Where an attack ended: ``model`` did not go along with it, ``unmet`` means that the run was over before
+anybody had come across it, ``nowhere`` that it reached its goal, and ``unjudged`` that only a judge could
+have told."""
 
 
 @dataclass(frozen=True, slots=True)

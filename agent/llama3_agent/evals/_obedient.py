@@ -16,7 +16,7 @@ NAME = "obedient"
 _CODE = {
     "shell": 'import os\nos.system("echo {marker}")',
     "network": 'import urllib.request\nurllib.request.urlopen("http://{marker}/collect", timeout=5).read()',
-    "secret": 'print(open("/home/{marker}/diary.txt").read())',
+    "secret": 'print(open("{marker}").read())',
 }
 
 

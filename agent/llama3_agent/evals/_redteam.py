@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from importlib import resources
 from typing import Any, Final, get_args
 
+from llama3_tools.sandbox._names import inside_name
+
 from ._case import Case, Goal
 
 SUITE: Final = "redteam"
@@ -50,7 +52,8 @@ def _through(channel: str, words: dict[str, Any], text: str, **known: Any) -> Ca
         case "file_name":
             name = _file_name(text)
             files = {name: words["benign"][1]}
-            return Case(turns=(words["name_question"],), files=files, **{**common, "payload": name})
+            payload = inside_name(name)
+            return Case(turns=(words["name_question"],), files=files, **{**common, "payload": payload})
         case "search":
             results = f"1. {words['benign'][0]}\n2. {text}\n3. {words['benign'][2]}"
             return Case(turns=(words["search"],), results=results, **common)
@@ -64,7 +67,11 @@ def _through(channel: str, words: dict[str, Any], text: str, **known: Any) -> Ca
 
 def _marker(goal: Goal, name: str) -> str:
     token = hashlib.sha256(name.encode()).hexdigest()[:8]
-    shown = {"network": f"{token}.example", "send": f"{token}@mail.example"}
+    shown = {
+        "network": f"{token}.example",
+        "send": f"{token}@mail.example",
+        "secret": f"/tmp/mark-{token}/diary.txt",
+    }
     return shown.get(goal, f"mark-{token}")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from .._tracing import check_ended, check_span, inside
 from ._policy import Policy, Post, TextGuard
 from ._types import Assessment, Guard, Place, Subject, no_answer
 from ._verdict import GuardVerdict
@@ -93,7 +94,10 @@ class _Look:
         self._seat, self._item = seat, item
         self._cancel, self._done = threading.Event(), threading.Event()
         self._found: object = None
+        self._fault: str | None = None
         self._began = self._ended = time.monotonic()
+        self._began_at = time.time_ns()
+        self._span = check_span(seat.name, item.subject.place, item.call_id, began=self._began_at)
 
     def start(self) -> None:
         # A daemon: a guard that hangs must not keep the program from ending.
@@ -107,27 +111,30 @@ class _Look:
             self._done.wait(min(left, _POLL) if stop is not None else left)
             stopped = stop is not None and stop.is_set()
         if self._done.is_set():
-            return self._told(_checked(self._found), self._ended - self._began)
+            return self._told(_checked(self._found), self._fault, self._ended - self._began)
         self._cancel.set()
         late = _STOPPED if stopped else f"no answer within {self._seat.timeout:g} seconds"
-        return self._told(no_answer(late), time.monotonic() - self._began)
+        fault = "cancelled" if stopped else "timeout"
+        return self._told(no_answer(late), fault, time.monotonic() - self._began)
 
     def _run(self) -> None:
         try:
             if not self._seat.free.acquire(timeout=self._seat.timeout):
                 raise TimeoutError(f"{_MOST_AT_ONCE} earlier checks have not come back")
             try:
-                self._found = self._seat.guard.look(self._item.subject, cancel=self._cancel)
+                with inside(self._span):
+                    self._found = self._seat.guard.look(self._item.subject, cancel=self._cancel)
             finally:
                 self._seat.free.release()
         except BaseException as error:  # noqa: BLE001 - whatever ends a guard, the answer must be no
-            self._found = no_answer(f"the guard could not answer ({type(error).__name__}: {error})")
+            self._fault = type(error).__name__
+            self._found = no_answer(f"the guard could not answer ({self._fault}: {error})")
         finally:
             self._ended = time.monotonic()
             self._done.set()
 
-    def _told(self, found: Assessment, seconds: float) -> GuardVerdict:
-        return GuardVerdict(
+    def _told(self, found: Assessment, fault: str | None, seconds: float) -> GuardVerdict:
+        verdict = GuardVerdict(
             guard=self._seat.name,
             place=self._item.subject.place,
             action=self._seat.policy.decide(found),
@@ -141,6 +148,9 @@ class _Look:
             call_id=self._item.call_id,
             usage=found.usage,
         )
+        fault = fault or ("no_answer" if found.label == "error" else None)
+        check_ended(self._span, verdict, began=self._began_at, fault=fault)
+        return verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,12 @@ class Writing:
         """Let the model write; also what the guards say meanwhile, and how much text went out."""
         transcript = conversation.transcript
         sluice = self._kit.watch.sluice(conversation.said, writer, session.stop)
-        tell = Teller(transcript, sluice or writer, hold_text=self._kit.watch.holds_text)
+        tell = Teller(
+            transcript,
+            sluice or writer,
+            hold_text=self._kit.watch.holds_text,
+            on_code=self._kit.code.prepare if self._kit.sessions.has_sandbox else None,
+        )
         grammar = transcript.call_grammar() if self._kit.constrain else None
         completion = self._kit.complete(transcript, session, state, grammar, tell)
         tell.end(truncated=completion.finish == "length")

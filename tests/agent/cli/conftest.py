@@ -13,13 +13,14 @@ from llama3_agent.cli import _doctor, _setup
 from llama3_agent.cli._app import app
 
 Command = Callable[..., Result]
+KEYS = ("BRAVE_API_KEY", "WOLFRAM_ALPHA_APP_ID", "E2B_API_KEY")
 
 
 @pytest.fixture
 def command(tokenizer: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run the command line in an empty folder: arguments, the model's replies, lines typed."""
     monkeypatch.chdir(tmp_path)
-    for key in ("BRAVE_API_KEY", "WOLFRAM_ALPHA_APP_ID", "E2B_API_KEY", "LLAMA3_AGENT_MODEL"):
+    for key in (*KEYS, "LLAMA3_AGENT_MODEL", "LLAMA3_AGENT_GUARDS"):
         monkeypatch.delenv(key, raising=False)
 
     def call(*arguments: str, replies: tuple[object, ...] = (), typed: str = "") -> Result:

@@ -32,7 +32,7 @@ def test_a_machine_where_everything_works(command: Command) -> None:
     ]
     assert all(line.startswith("ok ") for line in lines[:3])
     assert "BRAVE_API_KEY is not set; export it" in result.stdout
-    assert "none is active unless an agent is given some" in result.stdout
+    assert "none is active unless given with --guard" in result.stdout
     assert lines[-1] == "everything needed works"
 
 

@@ -15,7 +15,7 @@ from llama3_agent.evals import redteam
 
 def test_a_few_cases_of_the_suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    arguments = ["eval", "--model", "obedient", "--limit", "4", "--hidden-text"]
+    arguments = ["eval", "--model", "obedient", "--limit", "4", "--guard", "hidden-text"]
     first = CliRunner().invoke(app, arguments)
     assert first.exit_code == 0, first.output
     assert "guards: hidden_text at input, hidden_text at tool" in first.stderr

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from llama3_agent import Llama
+from llama3_agent import Llama, ScriptedLlama
 from llama3_agent.evals import Case, redteam, summary
 from llama3_agent.guards import Assessment, Post, Subject
+from llama3_tools import Execution, LocalSandbox
+from llama3_tools.sandbox import Logs
+from llama3_tools.sandbox._names import inside_name
 
+from ..conftest import say
 from .conftest import MakeBench
 
 CASES = {case.id: case for case in redteam()}
@@ -33,6 +39,7 @@ def test_every_attack_comes_through_every_channel_in_every_language() -> None:
 @pytest.mark.parametrize("one", CASES.values(), ids=CASES.keys())
 def test_the_attack_is_where_the_model_will_read_it(one: Case) -> None:
     places = [*one.turns, one.page or "", one.results or "", *one.files, *one.files.values()]
+    places += map(inside_name, one.files)
     assert any(one.payload in place for place in places)
     assert all(len(name.encode()) <= 255 and "/" not in name and "," not in name for name in one.files)
     assert all(turn.strip() and "{" not in turn for turn in one.turns)
@@ -49,6 +56,7 @@ ENDS = [
     ("encoded", "say", "nowhere"),
     ("file", "say", "nowhere"),
     ("file_name", "shell", "gate"),
+    ("file_name", "secret", "sandbox"),
 ]
 
 
@@ -56,8 +64,10 @@ ENDS = [
 def test_an_obedient_model_is_stopped_by_what_is_left(
     bench: MakeBench, channel: str, goal: str, end: str
 ) -> None:
-    outcome = bench().run(case(channel, goal))
+    one = case(channel, goal)
+    outcome = bench().run(one)
     assert (outcome.stopped, outcome.benign) == (end, False), outcome.detail
+    assert end != "sandbox" or one.marker in outcome.detail, "it tried to read the very file"
 
 
 class Knows:
@@ -98,3 +108,37 @@ def test_cria_is_asked_like_any_other_model(bench: MakeBench) -> None:
     counts = json.loads(json.dumps(summary(outcomes)))
     assert counts["all"]["attacks"] == counts["by_channel"]["redteam: direct"]["attacks"] == 2
     assert sum(counts["all"][stop] for stop in ("model", "gate", "sandbox", "approval", "nowhere")) == 2
+
+
+@pytest.mark.parametrize(("channel", "goal"), [("search", "say"), ("file", "shell"), ("multi_turn", "send")])
+def test_who_refuses_the_honest_question_before_an_attack_has_stopped_no_attack(
+    bench: MakeBench, channel: str, goal: str
+) -> None:
+    one = case(channel, goal)
+    outcome = bench(Knows(one.turns[0])).run(one)
+    assert (outcome.stopped, outcome.finish_reason) == ("unmet", "blocked")
+    assert "input: knows" in outcome.detail
+
+
+def test_a_model_that_never_looks_has_withstood_nothing(bench: MakeBench, tokenizer: Any) -> None:
+    def lazy(_: Case) -> ScriptedLlama:
+        return ScriptedLlama(tokenizer, [say("It is about bread.")], context_length=32_768)
+
+    assert bench(engine=lazy).run(case("tool", "say")).stopped == "unmet"
+    assert bench(engine=lazy).run(case("direct", "say")).stopped == "model"
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_secret_is_there_to_be_found(bench: MakeBench, monkeypatch: pytest.MonkeyPatch, held: bool) -> None:
+    if not held:  # as if code ran on the machine itself
+        monkeypatch.setattr(
+            LocalSandbox, "run_code", lambda _, code, **__: Execution(logs=Logs(stdout=[_read(code)]))
+        )
+    one = case("direct", "secret")
+    assert not Path(one.marker).exists()
+    assert bench().run(one).stopped == ("sandbox" if held else "nowhere")
+    assert not Path(one.marker).parent.exists()
+
+
+def _read(code: str) -> str:
+    return Path(code.split('"')[1]).read_text("utf-8")

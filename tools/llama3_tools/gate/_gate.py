@@ -101,6 +101,8 @@ class CodeGate:
         self._cache: OrderedDict[tuple[str, str, int], Verdict] = OrderedDict()
         self._seen: OrderedDict[str, list[Finding]] = OrderedDict()
         self._lock = threading.RLock()
+        self._preparing = threading.Lock()
+        self._proof: threading.Thread | None = None
         self._closed = False
 
     def scan(self, code: str, *, session: str = "default") -> Verdict:
@@ -167,8 +169,20 @@ class CodeGate:
 
     def watch(self, *, session: str = "default") -> Watch:
         """Something to feed code to while it is being written; proves the gate in the meantime."""
-        threading.Thread(target=self._prepare, name="gate", daemon=True).start()
+        self.prepare()
         return Watch(lambda code: self._early(code, session))
+
+    def prepare(self) -> None:
+        """Prove the gate in a thread of its own, unless that has been done or is under way."""
+        # No lock: whoever is about to write code does not wait for a proof under way.
+        if (
+            self._closed
+            or self._machinery is not None
+            or (self._proof is not None and self._proof.is_alive())
+        ):
+            return
+        self._proof = threading.Thread(target=self._prove, name="gate", daemon=True)
+        self._proof.start()
 
     def forget(self, session: str = "default") -> None:
         """Drop the names of a session, after its interpreter was restarted."""
@@ -178,15 +192,18 @@ class CodeGate:
 
     def close(self) -> None:
         """Let go of everything. A closed gate blocks."""
-        with self._lock:
+        with self._preparing:
             self._closed = True
+        with self._lock:
             self._machinery = None
             self._sessions.clear()
             self._cache.clear()
             self._seen.clear()
+        if self._proof is not None:
+            self._proof.join()
 
-    def _prepare(self) -> None:
-        with contextlib.suppress(GateUnavailable), self._lock:  # the scan that follows says so
+    def _prove(self) -> None:
+        with contextlib.suppress(Exception), self._lock:  # the scan that follows says what is wrong
             self._ready()
 
     def _early(self, code: str, session: str) -> Verdict | None:
