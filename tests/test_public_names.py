@@ -59,7 +59,7 @@ def test_the_tools_package_offers_everything_that_a_sandbox_takes_gives_and_rais
     import llama3_tools
     import llama3_tools.sandbox
 
-    assert set(llama3_tools.sandbox.__all__) - {"probe"} <= set(llama3_tools.__all__)
+    assert set(llama3_tools.sandbox.__all__) - {"inside_name", "probe"} <= set(llama3_tools.__all__)
 
 
 def _python(code: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from llama3_tools import CodeGate
-from llama3_tools.sandbox._names import inside_name
+from llama3_tools.sandbox import inside_name
 
 from .._agent import Agent
 from .._guards import Guards

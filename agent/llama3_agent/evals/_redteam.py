@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from importlib import resources
 from typing import Any, Final, get_args
 
-from llama3_tools.sandbox._names import inside_name
+from llama3_tools.sandbox import inside_name
 
 from ._case import Case, Goal
 

@@ -13,8 +13,7 @@ from llama3_agent import Llama, ScriptedLlama
 from llama3_agent.evals import Case, redteam, summary
 from llama3_agent.guards import Assessment, Post, Subject
 from llama3_tools import Execution, LocalSandbox
-from llama3_tools.sandbox import Logs
-from llama3_tools.sandbox._names import inside_name
+from llama3_tools.sandbox import Logs, inside_name
 
 from ..conftest import say
 from .conftest import MakeBench

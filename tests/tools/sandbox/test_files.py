@@ -60,6 +60,9 @@ def test_upload_names_that_are_refused(fresh: LocalSandbox, name: str) -> None:
     ("name", "inside"),
     [
         ("Umsätze 2024 (final).csv", "Umsätze 2024 (final).csv"),
+        ("बिक्री.csv", "बिक्री.csv"),
+        ("ยอดที่ขาย.csv", "ยอดที่ขาย.csv"),
+        ("a\ufe0fb\u200dc\u202ed.csv", "a_b_c_d.csv"),
         (".hidden", "hidden"),
         ("a\nb\x1b[31m.csv", "a_b_[31m.csv"),
         ("x" * 300 + ".csv", "x" * 146 + ".csv"),

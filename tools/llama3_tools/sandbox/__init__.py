@@ -2,6 +2,7 @@
 
 from ._errors import SandboxClosed, SandboxError, SandboxFileError, SandboxUnavailable
 from ._local import LocalSandbox, probe
+from ._names import inside_name
 from ._pool import SandboxPool
 from ._types import Execution, ExecutionError, FileInfo, Isolation, Logs, Result, Sandbox
 from .e2b import E2BSandbox
@@ -21,5 +22,6 @@ __all__ = [
     "SandboxFileError",
     "SandboxPool",
     "SandboxUnavailable",
+    "inside_name",
     "probe",
 ]

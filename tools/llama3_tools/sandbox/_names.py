@@ -21,10 +21,17 @@ def inside_name(name: str) -> str:
     """
     if "/" in name or "\\" in name or "\x00" in name:
         raise SandboxFileError(f"{name!r} is a path; give a plain file name")
-    plain = _ODD.sub("_", unicodedata.normalize("NFC", name)).strip().lstrip(".")
+    plain = _ODD.sub(_mended, unicodedata.normalize("NFC", name)).strip().lstrip(".")
     if not plain.strip("._ "):
         raise SandboxFileError(f"{name!r} is not a usable file name")
     return plain if len(plain.encode()) <= _LONGEST else _shorten(plain)
+
+
+def _mended(odd: re.Match[str]) -> str:
+    """Vowel signs, tone marks and accents are part of the letter before them; all else gives way."""
+    char = odd[0]
+    is_mark = unicodedata.category(char) in {"Mn", "Mc"}
+    return char if is_mark and "VARIATION SELECTOR" not in unicodedata.name(char, "") else "_"
 
 
 def _shorten(name: str) -> str:
