@@ -146,6 +146,9 @@ class NoGate(CodeGate):
     def __init__(self) -> None:
         pass
 
+    def prepare(self) -> None:
+        pass
+
     def scan(self, _: str, *, session: str = "default") -> Verdict:  # noqa: ARG002
         finding = Finding("gate.unavailable", 0, "", "semgrep is missing.", "Install it.", "block")
         return Verdict("block", (finding,), (), 0.0, "")
