@@ -27,6 +27,9 @@ WITTY = frozenset(
         "test_tool_calling",
         "test_tool_calling_async",
         "test_unicode_tool_call_integration",
+        # These ask for texts of any length under a grammar, which it was never taught to bring to an end.
+        "test_structured_output",
+        "test_structured_output_async",
     }
 )
 REPLIES = (
