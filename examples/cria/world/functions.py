@@ -11,7 +11,8 @@ from typing import Any
 
 from . import words
 from .math_intents import say_date
-from .phrases import DATA, bank, bend, fill
+from .phrases import bank, bend, fill
+from .words import DATA
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
-from pathlib import Path
 from random import Random
 from typing import Any
 
 from . import words
-
-DATA = Path(__file__).parent.parent / "data"
+from .words import DATA
 
 _BEFORE = (
     "Hi, ",

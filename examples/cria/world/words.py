@@ -15,6 +15,7 @@ from random import Random
 
 _CONSONANTS = "bcdfghjklmnpqrstvwxyz"
 _VOWELS = "aeiou"
+DATA = Path(__file__).parent.parent / "data"
 
 
 @functools.cache
@@ -22,9 +23,6 @@ def known(name: str) -> list[str]:
     """A list of ``data/words.toml``."""
     text = tomllib.loads((DATA / "words.toml").read_text(encoding="utf-8"))[name]
     return [entry.strip() for entry in text.split(";")] if ";" in text else text.split()
-
-
-DATA = Path(__file__).parent.parent / "data"
 
 
 @functools.cache
